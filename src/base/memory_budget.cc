@@ -1,0 +1,83 @@
+#include "base/memory_budget.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+namespace tandem {
+namespace {
+
+constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
+
+uint64_t ReadNumber(const std::string& path, uint64_t otherwise) {
+  std::ifstream file(path);
+  uint64_t value = 0;
+  return file >> value ? value : otherwise;
+}
+
+uint64_t ReadField(const std::string& path, const std::string& field, uint64_t otherwise) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string name;
+    uint64_t value = 0;
+    if (words >> name >> value && name == field) return value;
+  }
+  return otherwise;
+}
+
+std::string ReadLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+/// What the cgroup at `folder` may still take. Page cache counts as used there but gives way.
+uint64_t LeftInGroup(const std::string& folder, const std::string& limit_file,
+                     const std::string& usage_file, const std::string& cache_field) {
+  const uint64_t limit = ReadNumber(folder + limit_file, kUnlimited);
+  if (limit == kUnlimited) return kUnlimited;
+  const uint64_t used = ReadNumber(folder + usage_file, 0);
+  const uint64_t cache = ReadField(folder + "memory.stat", cache_field, 0);
+  const uint64_t held = used - std::min(used, cache);
+  return limit - std::min(limit, held);
+}
+
+std::string GroupPath(const std::string& root, const std::string& controller) {
+  std::ifstream file(root + "/proc/self/cgroup");
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t first = line.find(':');
+    const size_t second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    if (line.substr(first + 1, second - first - 1) == controller) return line.substr(second + 1);
+  }
+  return "/";
+}
+
+}  // namespace
+
+uint64_t AvailableMemory(const std::string& root) {
+  const uint64_t kibibytes = ReadField(root + "/proc/meminfo", "MemAvailable:", kUnlimited >> 10);
+  const std::string v2 = root + "/sys/fs/cgroup" + GroupPath(root, "") + "/";
+  const std::string v1 = root + "/sys/fs/cgroup/memory" + GroupPath(root, "memory") + "/";
+  return std::min({kibibytes << 10,
+                   LeftInGroup(v2, "memory.max", "memory.current", "file"),
+                   LeftInGroup(v1, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                               "total_cache")});
+}
+
+std::string BootId() { return ReadLine("/proc/sys/kernel/random/boot_id"); }
+
+std::string HostIdentity() {
+  char target[128];
+  const ssize_t length = readlink("/proc/self/ns/net", target, sizeof(target));
+  return BootId() + "/" + (length > 0 ? std::string(target, length) : "net");
+}
+
+}  // namespace tandem
