@@ -1,0 +1,30 @@
+#include "cli/termination.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace tandem::cli {
+
+Termination::Termination() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  fd_ = signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+Termination::~Termination() { close(fd_); }
+
+void Termination::Wait() {
+  pollfd waited{fd_, POLLIN, 0};
+  while (poll(&waited, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace tandem::cli

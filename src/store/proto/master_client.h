@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "store/proto/store.pb.h"
+
+namespace tandem::store {
+
+/// The master as its clients see it. Safe for use by several threads. Every call ends by `deadline`:
+/// Unavailable when the master cannot be reached, DeadlineExceeded when it does not answer. Errors of
+/// single keys are codes inside the response (error_code.h).
+class MasterClient {
+ public:
+  virtual ~MasterClient() = default;
+
+  virtual absl::StatusOr<proto::MountSegmentResponse> MountSegment(
+      const proto::MountSegmentRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::UnmountSegmentResponse> UnmountSegment(
+      const proto::UnmountSegmentRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::PingResponse> Ping(const proto::PingRequest& request,
+                                                   TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::RegisterObjectsResponse> RegisterObjects(
+      const proto::RegisterObjectsRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::PutStartResponse> PutStart(const proto::PutStartRequest& request,
+                                                           TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ResultsResponse> PutEnd(const proto::PutEndRequest& request,
+                                                        TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ResultsResponse> PutRevoke(const proto::PutRevokeRequest& request,
+                                                           TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::GetReplicasResponse> GetReplicas(
+      const proto::GetReplicasRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ExistResponse> Exist(const proto::KeysRequest& request,
+                                                     TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ResultsResponse> Remove(const proto::RemoveRequest& request,
+                                                        TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::RemoveManyResponse> RemoveByRegex(
+      const proto::RemoveByRegexRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::RemoveManyResponse> RemoveAll(
+      const proto::RemoveAllRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ResultsResponse> ReportLostReplicas(
+      const proto::ReportLostReplicasRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ListKeysResponse> ListKeys(const proto::ListKeysRequest& request,
+                                                           TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ListSegmentsResponse> ListSegments(
+      const proto::ListSegmentsRequest& request, TimePoint deadline) = 0;
+
+  /// A client over gRPC of the master at "host:port". Connects on first use and again after a loss.
+  static absl::StatusOr<std::unique_ptr<MasterClient>> Connect(const std::string& address);
+};
+
+}  // namespace tandem::store
