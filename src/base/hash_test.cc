@@ -12,9 +12,7 @@ TEST(Sha256, MatchesTheStandardsExample) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-TEST(Checksum64, MatchesTheAlgorithmsEmptyInput) {
-  EXPECT_EQ(Checksum64({}), 0x2d06800538d394c2u);
-}
+TEST(Checksum64, MatchesTheAlgorithmsEmptyInput) { EXPECT_EQ(Checksum64({}), 0x2d06800538d394c2u); }
 
 TEST(Checksum64, ChangesWithOneBit) {
   std::vector<std::byte> bytes(1000);

@@ -7,8 +7,8 @@
 namespace tandem {
 
 void StartLog(const std::string& role) {
-  auto logger = std::make_shared<spdlog::logger>(
-      role, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>(role, std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern(role.empty() ? "%H:%M:%S.%e %^%l%$ %v" : "%H:%M:%S.%e %^%l%$ [%n] %v");
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));

@@ -66,10 +66,9 @@ uint64_t AvailableMemory(const std::string& root) {
   const uint64_t kibibytes = ReadField(root + "/proc/meminfo", "MemAvailable:", kUnlimited >> 10);
   const std::string v2 = root + "/sys/fs/cgroup" + GroupPath(root, "") + "/";
   const std::string v1 = root + "/sys/fs/cgroup/memory" + GroupPath(root, "memory") + "/";
-  return std::min({kibibytes << 10,
-                   LeftInGroup(v2, "memory.max", "memory.current", "file"),
-                   LeftInGroup(v1, "memory.limit_in_bytes", "memory.usage_in_bytes",
-                               "total_cache")});
+  return std::min(
+      {kibibytes << 10, LeftInGroup(v2, "memory.max", "memory.current", "file"),
+       LeftInGroup(v1, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")});
 }
 
 std::string BootId() { return ReadLine("/proc/sys/kernel/random/boot_id"); }

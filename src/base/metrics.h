@@ -10,7 +10,8 @@
 namespace tandem {
 
 /// The metrics of a process. Owned by its command and handed to whoever counts; the references the
-/// functions below return live as long as the registry. All of it is safe for use by several threads.
+/// functions below return live as long as the registry. All of it is safe for use by several
+/// threads.
 using MetricRegistry = prometheus::Registry;
 
 prometheus::Counter& AddCounter(MetricRegistry& registry, const std::string& name,

@@ -43,8 +43,8 @@ class CondVar {
   /// Waits until `predicate` holds or `deadline` has passed; returns whether it holds. `mutex` is
   /// held by the caller, and while `predicate` runs.
   template <typename Predicate>
-  bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline,
-                 Predicate predicate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+  bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point deadline, Predicate predicate)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     const bool holds = condition_.wait_until(lock, deadline, predicate);
     lock.release();

@@ -15,6 +15,5 @@ int ProxyCommand(const Arguments& arguments);
 int UpCommand(const Arguments& arguments);
 int StoreCommand(const Arguments& arguments);
 int BenchCommand(const Arguments& arguments);
-int DemoCommand(const Arguments& arguments);
 
 }  // namespace tandem::cli
