@@ -78,7 +78,8 @@ TEST_F(SupervisorTest, StartsInOrderShowsATableAndStops) {
 }
 
 TEST_F(SupervisorTest, PrefixesOutputWithTheRole) {
-  Run({Serving("worker", absl::StrCat("echo some news; ", kForever))}, [this] { Stop(); });
+  stop_at_ = "some news";
+  Run({Serving("worker", absl::StrCat("echo some news; ", kForever))}, nullptr);
   EXPECT_THAT(printed_, HasSubstr("worker    | some news\n"));
 }
 
@@ -104,8 +105,12 @@ TEST_F(SupervisorTest, StopsAllWhenOneCannotStart) {
 }
 
 TEST_F(SupervisorTest, KillsAChildThatIgnoresTheSignal) {
-  const int code =
-      Run({Serving("deaf", absl::StrCat("trap '' TERM; ", kForever))}, [this] { Stop(); });
+  stop_at_ = "cannot hear";
+  ChildPlan deaf = Serving("deaf", absl::StrCat("trap '' TERM; echo cannot hear; ", kForever));
+  deaf.stop_timeout = std::chrono::milliseconds(50);
+  const TimePoint start = Clock::Real().Now();
+  const int code = Run({deaf}, nullptr);
+  EXPECT_GE(Clock::Real().Now() - start, std::chrono::milliseconds(50));
   EXPECT_EQ(code, 0);
 }
 
