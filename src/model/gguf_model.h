@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "model/gguf_metadata.h"
+#include "model/mapped_file.h"
+#include "model/model_config.h"
+#include "model/string_hash.h"
+#include "model/weight_source.h"
+
+namespace tandem::model {
+
+/// A GGUF file as a model: its config, its metadata, and its tensors under Hugging Face's names.
+class GgufModel : public WeightSource {
+ public:
+  /// Maps the file. NotFound if there is none; InvalidArgument, beginning with the path, says what
+  /// is wrong in it.
+  static absl::StatusOr<std::unique_ptr<GgufModel>> Open(const std::string& path);
+
+  /// Out of memory, which must outlive the model.
+  static absl::StatusOr<std::unique_ptr<GgufModel>> FromBytes(std::span<const std::byte> bytes);
+
+  const ModelConfig& config() const { return config_; }
+  const GgufMetadata& metadata() const { return metadata_; }
+
+  absl::StatusOr<WeightView> Find(std::string_view name) const override;
+
+  /// Hashes the config and a few thousand sampled bytes of each tensor: milliseconds, and the same
+  /// on every host.
+  std::string Fingerprint() const override;
+
+ private:
+  GgufModel() = default;
+
+  MappedFile file_;
+  GgufMetadata metadata_;
+  ModelConfig config_;
+  StringMap<std::string, WeightView> weights_;
+};
+
+}  // namespace tandem::model
