@@ -9,7 +9,8 @@
 
 namespace tandem::model {
 
-/// What differs between decoder-only transformer models, in the terms of a checkpoint's config.json.
+/// What differs between decoder-only transformer models, in the terms of a checkpoint's
+/// config.json.
 struct ModelConfig {
   std::string architecture;  ///< "llama"
   int hidden_size = 0;
@@ -24,8 +25,8 @@ struct ModelConfig {
   float rope_theta = 10000.0f;
   bool tied_embeddings = false;
   bool attention_bias = false;
-  /// Rows of q and k are stored for rotation of neighbouring pairs (GGUF's llama), to be put into the
-  /// order that rotates element i with element i + head_dim / 2.
+  /// Rows of q and k are stored for rotation of neighbouring pairs (GGUF's llama), to be put into
+  /// the order that rotates element i with element i + head_dim / 2.
   bool interleaved_rope_rows = false;
   compute::DataType dtype = compute::DataType::kFloat16;  ///< The KV cache's, unless overridden.
 };

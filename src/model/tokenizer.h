@@ -16,9 +16,9 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Text to ids. Added tokens that stand in the text become their ids. Invalid UTF-8 is replaced by
-  /// U+FFFD, as Python's decoding does. `add_special_tokens` puts what the checkpoint asks for (a
-  /// beginning-of-sequence token, say) around the text.
+  /// Text to ids. Added tokens that stand in the text become their ids. Invalid UTF-8 is replaced
+  /// by U+FFFD, as Python's decoding does. `add_special_tokens` puts what the checkpoint asks for
+  /// (a beginning-of-sequence token, say) around the text.
   virtual std::vector<int32_t> Encode(std::string_view text, bool add_special_tokens) const = 0;
 
   /// Ids to text; incomplete UTF-8 becomes U+FFFD. Unknown ids give nothing.

@@ -11,9 +11,9 @@
 
 namespace tandem::model {
 
-/// How a tensor's elements are stored. The quantised ones are GGML's block formats, 32 elements along
-/// a row: Q4_0 {f16 scale, 16 bytes of nibbles}, Q4_1 {f16 scale, f16 minimum, 16 bytes}, Q8_0 {f16
-/// scale, 32 int8}; byte i of the nibbles holds element i low and element i + 16 high.
+/// How a tensor's elements are stored. The quantised ones are GGML's block formats, 32 elements
+/// along a row: Q4_0 {f16 scale, 16 bytes of nibbles}, Q4_1 {f16 scale, f16 minimum, 16 bytes},
+/// Q8_0 {f16 scale, 32 int8}; byte i of the nibbles holds element i low and element i + 16 high.
 enum class WeightType { kF32, kF16, kBF16, kQ4_0, kQ4_1, kQ8_0 };
 
 /// Bytes of a row of `columns` elements.
@@ -35,8 +35,8 @@ class WeightSource {
   virtual ~WeightSource() = default;
   /// NotFound if there is none of that name.
   virtual absl::StatusOr<WeightView> Find(std::string_view name) const = 0;
-  /// SHA-256 over the weights' identity (names, shapes, types and sampled bytes): the fingerprint that
-  /// goes into cache keys. Hexadecimal.
+  /// SHA-256 over the weights' identity (names, shapes, types and sampled bytes): the fingerprint
+  /// that goes into cache keys. Hexadecimal.
   virtual std::string Fingerprint() const = 0;
 };
 
