@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/ready_file.h"
@@ -33,25 +35,40 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+struct PortFlag {
+  const char* name;
+  int DeploymentPorts::*port;
+  const char* help;
+};
+
+/// In the order of --port-base.
+constexpr PortFlag kPortFlags[] = {
+    {"--rpc-port", &DeploymentPorts::rpc, "of the master"},
+    {"--metadata-port", &DeploymentPorts::metadata, "of the master"},
+    {"--metrics-port", &DeploymentPorts::metrics, "of the master"},
+    {"--prefiller-port", &DeploymentPorts::prefiller, ""},
+    {"--decoder-port", &DeploymentPorts::decoder, ""},
+    {"--port", &DeploymentPorts::proxy, "of the proxy, where requests go"},
+};
+
 struct UpOptions {
   DeploymentOptions deployment;
-  int port_base = -1;
+  std::array<std::optional<int>, std::size(kPortFlags)> ports;
+  std::optional<int> port_base;
   int grace_seconds = 30;
   std::string ready_file;
 };
 
 void AddFlags(CLI::App& app, UpOptions& options) {
   DeploymentOptions& deployment = options.deployment;
-  DeploymentPorts& ports = deployment.ports;
   app.add_option("MODEL", deployment.model, "a GGUF file, a checkpoint directory or a hub name")
       ->required();
   app.add_option("--host", deployment.host, "address to listen on")->capture_default_str();
-  app.add_option("--port", ports.proxy, "of the proxy, where requests go")->capture_default_str();
-  app.add_option("--prefiller-port", ports.prefiller)->capture_default_str();
-  app.add_option("--decoder-port", ports.decoder)->capture_default_str();
-  app.add_option("--rpc-port", ports.rpc, "of the master")->capture_default_str();
-  app.add_option("--metadata-port", ports.metadata, "of the master")->capture_default_str();
-  app.add_option("--metrics-port", ports.metrics, "of the master")->capture_default_str();
+  for (size_t i = 0; i < std::size(kPortFlags); ++i) {
+    const int guide_port = DeploymentPorts().*kPortFlags[i].port;
+    app.add_option(kPortFlags[i].name, options.ports[i], kPortFlags[i].help)
+        ->default_str(std::to_string(guide_port));
+  }
   app.add_option("--port-base", options.port_base,
                  "six ports in a row from here, in the order rpc, metadata, metrics, prefiller, "
                  "decoder, proxy; 0 lets the system choose all");
@@ -69,12 +86,10 @@ void AddFlags(CLI::App& app, UpOptions& options) {
 }
 
 void Resolve(UpOptions& options) {
-  DeploymentPorts& ports = options.deployment.ports;
-  if (options.port_base == 0) {
-    ports = {0, 0, 0, 0, 0, 0};
-  } else if (options.port_base > 0) {
-    const int base = options.port_base;
-    ports = {base, base + 1, base + 2, base + 3, base + 4, base + 5};
+  for (size_t i = 0; i < std::size(kPortFlags); ++i) {
+    int& port = options.deployment.ports.*kPortFlags[i].port;
+    if (options.port_base) port = *options.port_base == 0 ? 0 : *options.port_base + int(i);
+    if (options.ports[i]) port = *options.ports[i];
   }
   options.deployment.grace = std::chrono::seconds(options.grace_seconds);
   options.deployment.program = std::filesystem::read_symlink("/proc/self/exe").string();

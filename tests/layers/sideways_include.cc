@@ -1,0 +1,2 @@
+// From http's level, transfer stands beside it.
+#include "transfer/transport.h"

@@ -1,0 +1,2 @@
+// From http's level, the engine is above.
+#include "engine/engine_loop.h"
