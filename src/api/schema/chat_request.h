@@ -1,0 +1,35 @@
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "absl/status/statusor.h"
+#include "api/schema/field_reader.h"
+#include "api/schema/generation_request.h"
+
+namespace tandem::api {
+
+/// A conversation and how it is to be rendered.
+struct Conversation {
+  /// As the template reads them: {role, content, name...}, content a string (the texts of a list of
+  /// parts, a line each).
+  boost::json::array messages;
+  bool add_generation_prompt = true;
+  bool continue_final_message = false;  ///< The last message is open: the output goes on with it.
+  bool add_special_tokens = false;
+  boost::json::object template_variables;  ///< chat_template_kwargs
+};
+
+/// Reads `messages` and the fields beside it; errors are left in the reader.
+Conversation ReadConversation(FieldReader& fields);
+
+/// The body of POST /v1/chat/completions.
+struct ChatRequest {
+  GenerationRequest generation;
+  Conversation conversation;
+
+  /// InvalidArgument names the field, the value and what is accepted.
+  static absl::StatusOr<ChatRequest> FromJson(const boost::json::object& body);
+};
+
+}  // namespace tandem::api

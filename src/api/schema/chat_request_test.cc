@@ -1,0 +1,73 @@
+#include "api/schema/chat_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace tandem::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::StatusOr<ChatRequest> Parse(std::string_view text) {
+  return ChatRequest::FromJson(boost::json::parse(text).as_object());
+}
+
+std::string ErrorOf(std::string_view text) { return std::string(Parse(text).status().message()); }
+
+std::string WithUser(std::string_view fields) {
+  return R"({"messages": [{"role": "user", "content": "hi"}], )" + std::string(fields) + "}";
+}
+
+TEST(ChatRequestTest, JoinsTextParts) {
+  const auto request = Parse(R"({"messages": [{"role": "user", "name": "ann", "content":
+      [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]})");
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(boost::json::serialize(request->conversation.messages),
+            R"([{"role":"user","name":"ann","content":"a\nb"}])");
+}
+
+TEST(ChatRequestTest, NamesTheMessageThatIsWrong) {
+  EXPECT_THAT(ErrorOf("{}"), HasSubstr("messages must be a list of at least one message"));
+  EXPECT_THAT(ErrorOf(R"({"messages": []})"), HasSubstr("messages must be a list"));
+  EXPECT_THAT(ErrorOf(R"({"messages": [3]})"), HasSubstr("messages[0] must be an object, got 3"));
+  EXPECT_THAT(ErrorOf(R"({"messages": [{"content": "x"}]})"),
+              HasSubstr("messages[0].role must be"));
+  EXPECT_THAT(ErrorOf(R"({"messages": [{"role": "user", "content": 4}]})"),
+              HasSubstr("messages[0].content must be a string"));
+  EXPECT_THAT(ErrorOf(R"({"messages": [{"role": "user",
+                          "content": [{"type": "image_url", "image_url": {}}]}]})"),
+              HasSubstr("messages[0].content must be"));
+}
+
+TEST(ChatRequestTest, RefusesTools) {
+  EXPECT_THAT(ErrorOf(WithUser(R"("tools": [{"type": "function"}])")),
+              HasSubstr("tools is not supported yet"));
+  EXPECT_THAT(ErrorOf(WithUser(R"("tool_choice": "auto")")),
+              HasSubstr("only \"none\" is accepted"));
+  EXPECT_THAT(ErrorOf(R"({"messages": [{"role": "tool", "content": "x"}]})"),
+              HasSubstr("tool calls are not supported yet"));
+}
+
+TEST(ChatRequestTest, TopLogprobsNeedLogprobs) {
+  EXPECT_THAT(ErrorOf(WithUser(R"("top_logprobs": 3)")),
+              HasSubstr("top_logprobs is accepted only"));
+  EXPECT_EQ(Parse(WithUser(R"("logprobs": true, "top_logprobs": 3)"))->generation.logprobs, 3);
+  EXPECT_EQ(Parse(WithUser(R"("logprobs": true)"))->generation.logprobs, 0);
+  EXPECT_FALSE(Parse(WithUser(R"("logprobs": false)"))->generation.logprobs);
+  EXPECT_THAT(ErrorOf(WithUser(R"("logprobs": true, "top_logprobs": 21)")),
+              HasSubstr("at most 20, got 21"));
+}
+
+TEST(ChatRequestTest, ContinuingTheLastMessageNeedsNoGenerationPrompt) {
+  const auto request = Parse(WithUser(R"("continue_final_message": true)"));
+  ASSERT_TRUE(request.ok());
+  EXPECT_FALSE(request->conversation.add_generation_prompt);
+  EXPECT_THAT(ErrorOf(WithUser(R"("continue_final_message": true, "add_generation_prompt": true)")),
+              HasSubstr("add_generation_prompt must be false"));
+}
+
+}  // namespace
+}  // namespace tandem::api

@@ -1,0 +1,86 @@
+#include "api/schema/generation_request.h"
+
+#include <fmt/format.h>
+
+#include "api/schema/unsupported_fields.h"
+
+namespace tandem::api {
+namespace {
+
+constexpr int kMaxChoices = 128;
+
+void ReadStreamOptions(FieldReader& fields, GenerationRequest& request) {
+  const boost::json::value* found = fields.Find("stream_options");
+  if (found == nullptr) return;
+  if (!found->is_object()) return fields.Fail("stream_options", "an object");
+  if (!request.stream) {
+    return fields.FailWith(
+        "stream_options",
+        fmt::format("stream_options is accepted only with \"stream\": true, got {}",
+                    Quote(*found)));
+  }
+  FieldReader options(found->get_object(), "stream_options.");
+  options.Read("include_usage", request.include_usage);
+  options.Read("continuous_usage_stats", request.continuous_usage_stats);
+  fields.Adopt(options.status());
+}
+
+void ReadBestOf(FieldReader& fields, int n) {
+  std::optional<int> best_of;
+  fields.Read("best_of", best_of, {.least = 1});
+  if (best_of && *best_of != n) {
+    fields.FailWith(
+        "best_of",
+        fmt::format("best_of other than n is not supported yet, got {}; only {} is accepted",
+                    *best_of, n));
+  }
+}
+
+void ReadKvTransfer(FieldReader& fields, std::optional<KvTransferParams>& kv_transfer) {
+  const boost::json::value* found = fields.Find("kv_transfer_params");
+  if (found == nullptr) return;
+  absl::StatusOr<KvTransferParams> params = KvTransferParams::FromJson(*found);
+  if (!params.ok()) return fields.Adopt(params.status());
+  kv_transfer = *std::move(params);
+}
+
+void CheckCombinations(FieldReader& fields, const GenerationRequest& request) {
+  const SamplingRequest& sampling = request.sampling;
+  const bool first_token_only = request.kv_transfer && request.kv_transfer->ret_first_tok;
+  // The sender of a prefill has put 1 in the place of the user's max_tokens.
+  if (!first_token_only && sampling.max_tokens && sampling.min_tokens > *sampling.max_tokens) {
+    fields.Fail("min_tokens", fmt::format("at most max_tokens, {}", *sampling.max_tokens));
+  }
+  if (sampling.prompt_logprobs && request.stream) {
+    fields.FailWith("prompt_logprobs",
+                    fmt::format("prompt_logprobs is not available with \"stream\": true, got {}",
+                                *sampling.prompt_logprobs));
+  }
+  const bool hands_over = request.kv_transfer &&
+                          (request.kv_transfer->ret_first_tok || request.kv_transfer->first_tok ||
+                           !request.kv_transfer->resume_tokens.empty());
+  if (hands_over && request.n > 1) {
+    fields.Fail("n", "1 in a request whose kv_transfer_params hand over a token");
+  }
+}
+
+}  // namespace
+
+GenerationRequest ReadGeneration(FieldReader& fields, int least_max_tokens) {
+  GenerationRequest request;
+  fields.Read("model", request.model);
+  request.sampling = ReadSampling(fields, least_max_tokens);
+  fields.Read("n", request.n, {.least = 1, .most = kMaxChoices});
+  ReadBestOf(fields, request.n);
+  fields.Read("stream", request.stream);
+  ReadStreamOptions(fields, request);
+  fields.Read("return_token_ids", request.return_token_ids);
+  fields.Read("return_tokens_as_token_ids", request.return_tokens_as_token_ids);
+  fields.Read("cache_salt", request.cache_salt);
+  ReadKvTransfer(fields, request.kv_transfer);
+  RefuseUnsupported(fields);
+  CheckCombinations(fields, request);
+  return request;
+}
+
+}  // namespace tandem::api
