@@ -9,9 +9,9 @@
 
 namespace tandem::store {
 
-/// The master as its clients see it. Safe for use by several threads. Every call ends by `deadline`:
-/// Unavailable when the master cannot be reached, DeadlineExceeded when it does not answer. Errors of
-/// single keys are codes inside the response (error_code.h).
+/// The master as its clients see it. Safe for use by several threads. Every call ends by
+/// `deadline`: Unavailable when the master cannot be reached, DeadlineExceeded when it does not
+/// answer. Errors of single keys are codes inside the response (error_code.h).
 class MasterClient {
  public:
   virtual ~MasterClient() = default;

@@ -1,0 +1,143 @@
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/scoped_fd.h"
+#include "store/proto/error_code.h"
+#include "store/proto/master_client.h"
+#include "store/proto/store.grpc.pb.h"
+
+namespace tandem::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TimePoint In(Duration duration) { return Clock::Real().Now() + duration; }
+
+std::string Address(int port) { return "127.0.0.1:" + std::to_string(port); }
+
+/// Answers pings with the client's own name.
+class EchoMaster final : public proto::Master::Service {
+ public:
+  explicit EchoMaster(int wanted_port) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(Address(wanted_port), grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+  }
+  ~EchoMaster() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  grpc::Status Ping(grpc::ServerContext*, const proto::PingRequest* request,
+                    proto::PingResponse* response) override {
+    if (request->client_id().empty()) return {grpc::StatusCode::INVALID_ARGUMENT, "client_id"};
+    response->set_epoch(request->client_id());
+    return grpc::Status::OK;
+  }
+  int port() const { return port_; }
+
+ private:
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+absl::StatusOr<proto::PingResponse> Ping(MasterClient& client, const std::string& id,
+                                         Duration limit = seconds(20)) {
+  proto::PingRequest request;
+  request.set_client_id(id);
+  return client.Ping(request, In(limit));
+}
+
+/// A port on which a connection is accepted by the kernel and never served.
+class SilentPort {
+ public:
+  SilentPort() : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(address);
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  void Listen() { EXPECT_EQ(listen(socket_.get(), 16), 0); }
+  int port() const { return port_; }
+
+ private:
+  ScopedFd socket_;
+  int port_ = 0;
+};
+
+TEST(GrpcMasterClient, CallsTheMaster) {
+  EchoMaster master(0);
+  auto client = MasterClient::Connect(Address(master.port()));
+  ASSERT_TRUE(client.ok());
+  const auto response = Ping(**client, "a");
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->epoch(), "a");
+}
+
+TEST(GrpcMasterClient, PassesTheMastersErrorOn) {
+  EchoMaster master(0);
+  auto client = MasterClient::Connect(Address(master.port()));
+  ASSERT_TRUE(client.ok());
+  EXPECT_EQ(Ping(**client, "").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(GrpcMasterClient, IsUnavailableWhereNobodyListensLongBeforeTheDeadline) {
+  SilentPort port;
+  auto client = MasterClient::Connect(Address(port.port()));
+  ASSERT_TRUE(client.ok());
+  const TimePoint start = Clock::Real().Now();
+  const auto response = Ping(**client, "a", seconds(60));
+  EXPECT_EQ(response.status().code(), absl::StatusCode::kUnavailable) << response.status();
+  EXPECT_THAT(std::string(response.status().message()), testing::HasSubstr(Address(port.port())));
+  EXPECT_LT(Clock::Real().Now() - start, seconds(30));
+}
+
+TEST(GrpcMasterClient, EndsByTheDeadlineIfTheMasterIsSilent) {
+  SilentPort port;
+  port.Listen();
+  auto client = MasterClient::Connect(Address(port.port()));
+  ASSERT_TRUE(client.ok());
+  const TimePoint start = Clock::Real().Now();
+  EXPECT_FALSE(Ping(**client, "a", milliseconds(200)).ok());
+  EXPECT_LT(Clock::Real().Now() - start, seconds(20));
+  EXPECT_EQ(Ping(**client, "a", milliseconds(-1)).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(GrpcMasterClient, FindsAMasterThatCameBack) {
+  auto first = std::make_unique<EchoMaster>(0);
+  const int port = first->port();
+  auto client = MasterClient::Connect(Address(port));
+  ASSERT_TRUE(client.ok());
+  ASSERT_TRUE(Ping(**client, "a").ok());
+  first.reset();
+  EXPECT_FALSE(Ping(**client, "b", seconds(5)).ok());
+
+  EchoMaster second(port);
+  const TimePoint give_up = In(seconds(20));
+  absl::StatusOr<proto::PingResponse> response = Ping(**client, "c", seconds(5));
+  while (!response.ok() && Clock::Real().Now() < give_up) {
+    response = Ping(**client, "c", seconds(5));
+  }
+  EXPECT_TRUE(response.ok()) << response.status();
+}
+
+TEST(GrpcMasterClient, RefusesAWrongAddress) {
+  for (const char* address : {"", "host", ":50051", "host:", "host:0", "host:65536", "host:abc"}) {
+    const absl::Status status = MasterClient::Connect(address).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << address;
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("HOST:PORT"));
+  }
+}
+
+TEST(ErrorCode, HasAnOwnDescriptionEach) {
+  EXPECT_STREQ(Describe(kOk), "ok");
+  EXPECT_STREQ(Describe(kNoSpace), "no space");
+  EXPECT_STREQ(Describe(static_cast<ErrorCode>(-1)), "unknown error");
+}
+
+}  // namespace
+}  // namespace tandem::store
