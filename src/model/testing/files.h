@@ -1,0 +1,15 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace tandem::model::testing {
+
+/// The whole file; nothing if it cannot be read.
+std::optional<std::string> ReadFile(const std::string& path);
+
+/// The demo model: what TANDEM_TEST_MODEL names, else the one that "make demo" downloads below
+/// `source_dir`. Nothing if there is none.
+std::optional<std::string> DemoModelPath(const std::string& source_dir);
+
+}  // namespace tandem::model::testing
