@@ -11,7 +11,8 @@
 
 namespace tandem::http {
 
-/// What a client sends. Every time limit is counted from the start of the call, except idle_timeout.
+/// What a client sends. Every time limit is counted from the start of the call, except
+/// idle_timeout.
 struct ClientRequest {
   std::string method = "GET";
   std::string url;  ///< "http://host:port/path?query"

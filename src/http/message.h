@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ class Headers {
   /// Replaces every field of that name by one.
   void Set(std::string_view name, std::string_view value);
   void Add(std::string_view name, std::string_view value);
+  /// Drops every field of that name.
+  void Remove(std::string_view name);
 
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }

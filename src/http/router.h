@@ -7,9 +7,9 @@
 
 namespace tandem::http {
 
-/// Chooses a handler by method and exact path. Fill it before serving; Dispatch is const and safe for
-/// use by several threads. An unknown path is a 404, a known path with another method a 405 that
-/// lists what is allowed; both bodies have OpenAI's error shape.
+/// Chooses a handler by method and exact path. Fill it before serving; Dispatch is const and safe
+/// for use by several threads. An unknown path is a 404, a known path with another method a 405
+/// that lists what is allowed; both bodies have OpenAI's error shape.
 class Router {
  public:
   void Add(const std::string& method, const std::string& path, Handler handler);

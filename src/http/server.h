@@ -13,7 +13,7 @@ struct ServerOptions {
   std::string host = "0.0.0.0";
   int port = 0;  ///< 0 lets the system choose; Server::port() tells.
   int threads = 1;
-  size_t max_body_bytes = 64 << 20;             ///< A longer body is answered with 413.
+  size_t max_body_bytes = 64 << 20;                  ///< A longer body is answered with 413.
   Duration idle_timeout = std::chrono::seconds(60);  ///< Between requests, and within reading one.
 };
 
@@ -29,8 +29,8 @@ class Server {
   /// The port it listens on.
   virtual int port() const = 0;
 
-  /// Stops listening, waits until `deadline` for the requests in flight, then closes every connection
-  /// and joins the threads. The destructor does the same without waiting.
+  /// Stops listening, waits until `deadline` for the requests in flight, then closes every
+  /// connection and joins the threads. The destructor does the same without waiting.
   virtual void Stop(TimePoint deadline) = 0;
 };
 

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "http/client.h"
+#include "http/io_threads.h"
+
+namespace tandem::http {
+
+/// What the calls of a client share: its threads, the connections kept for reuse, and the list of
+/// calls in flight. Safe for use by several threads. Internal.
+class ClientState {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  explicit ClientState(int threads) : threads_(threads) {}
+
+  IoThreads& threads() { return threads_; }
+
+  /// A connection to `authority` that its server has not closed as far as is known, or null.
+  std::unique_ptr<Socket> TakeConnection(const std::string& authority);
+  void KeepConnection(const std::string& authority, std::unique_ptr<Socket> socket);
+
+  /// False once the client is closing: the call must not start.
+  bool Add(const std::shared_ptr<Call>& call);
+  void Remove(const Call* call);
+  /// Cancels every call, refuses new ones and closes the kept connections.
+  void Close();
+
+ private:
+  struct KeptConnection {
+    std::unique_ptr<Socket> socket;
+    TimePoint since;
+  };
+
+  IoThreads threads_;
+  Mutex mutex_;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, std::vector<KeptConnection>> kept_ ABSL_GUARDED_BY(mutex_);
+  std::map<const Call*, std::weak_ptr<Call>> calls_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tandem::http

@@ -1,0 +1,35 @@
+#include "http/server_state.h"
+
+#include <utility>
+
+namespace tandem::http {
+
+ServerState::ServerState(const ServerOptions& options, Handler handler)
+    : options_(options), handler_(std::move(handler)), threads_(options.threads) {}
+
+void ServerState::Add(const std::shared_ptr<ServerConnection>& connection) {
+  MutexLock lock(mutex_);
+  connections_[connection.get()] = connection;
+}
+
+void ServerState::Remove(const ServerConnection* connection) {
+  MutexLock lock(mutex_);
+  connections_.erase(connection);
+  removed_.NotifyAll();
+}
+
+std::vector<std::shared_ptr<ServerConnection>> ServerState::Connections() const {
+  std::vector<std::shared_ptr<ServerConnection>> connections;
+  MutexLock lock(mutex_);
+  for (const auto& [key, weak] : connections_) {
+    if (auto connection = weak.lock()) connections.push_back(std::move(connection));
+  }
+  return connections;
+}
+
+bool ServerState::WaitUntilEmpty(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  return removed_.WaitUntil(mutex_, deadline, [this] { return connections_.empty(); });
+}
+
+}  // namespace tandem::http
