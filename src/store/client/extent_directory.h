@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "transfer/extent.h"
+
+namespace tandem::store {
+
+using transfer::Extent;
+using transfer::HeldObject;
+
+/// What an owner knows about its segment, range by range: who is writing, what is published, and
+/// how many hold it open. It is the last word on who may touch which bytes: whatever the master
+/// gave to whom, a range that is held is never written by another generation. It is also what the
+/// owner registers after a master has lost its memory. Safe for use by several threads.
+class ExtentDirectory {
+ public:
+  /// Holds an extent open for writing; the first call of a generation takes the place of older
+  /// ones. FailedPrecondition if a newer generation overlaps it or it is published already;
+  /// Unavailable while an older one is held.
+  absl::Status HoldForWrite(const Extent& extent);
+
+  /// Holds a published object open for reading. NotFound if it is not there in that generation.
+  absl::Status HoldForRead(const Extent& extent);
+
+  /// Ends one hold.
+  void Release(const Extent& extent);
+
+  /// Makes an extent that was written readable. FailedPrecondition unless it is being written.
+  absl::Status Publish(const HeldObject& object);
+
+  /// Drops an extent in this generation, once nobody holds it any more; it cannot be opened again.
+  void Forget(const Extent& extent);
+
+  /// Every published object.
+  std::vector<HeldObject> Published() const;
+
+ private:
+  enum class State { kWriting, kPublished, kForgotten };
+  struct Entry {
+    Extent extent;
+    State state = State::kWriting;
+    int holds = 0;
+    HeldObject object;
+  };
+  using Entries = std::map<uint64_t, Entry>;  // by offset; never overlapping
+
+  Entries::iterator Find(const Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Entries::iterator FirstOverlap(const Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  Entries entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tandem::store

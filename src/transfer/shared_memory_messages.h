@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "transfer/extent.h"
+
+namespace tandem::transfer {
+
+/// What goes over the socket between a segment's owner and a reader on the same host, each as one
+/// packet. Both ends run on one machine, so values stand as they do in memory.
+inline constexpr uint64_t kSharedMemoryMagic = 0x7461'6e64'656d'0001;  // "tandem", version 1
+inline constexpr size_t kMaxPinsPerPacket = 128;
+
+/// From the owner at first, together with the descriptor of its memory.
+struct SharedMemoryHello {
+  uint64_t magic = kSharedMemoryMagic;
+  uint64_t size = 0;
+};
+
+/// From the reader: `count` items follow in `items`. An unpin needs only the ids.
+struct PinRequest {
+  enum Kind : uint32_t { kPin = 1, kUnpin = 2 };
+  struct Item {
+    uint64_t id = 0;  ///< Chosen by the reader, unique on the connection.
+    Extent extent;
+  };
+
+  uint32_t kind = kPin;
+  uint32_t count = 0;
+  Item items[kMaxPinsPerPacket];
+
+  size_t packet_size() const { return offsetof(PinRequest, items) + count * sizeof(Item); }
+};
+
+/// From the owner, to a pin request: which of its items are pinned, in their order.
+struct PinReply {
+  uint64_t first_id = 0;  ///< Id of the request's first item.
+  uint32_t count = 0;
+  uint8_t pinned[kMaxPinsPerPacket] = {};
+};
+
+}  // namespace tandem::transfer

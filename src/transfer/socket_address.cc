@@ -1,0 +1,57 @@
+#include "transfer/socket_address.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace tandem::transfer {
+
+int SocketAddress::port() const {
+  return ntohs(storage.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6&>(storage).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+}
+
+absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (error != 0) {
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is not a host name or address: {}", host, gai_strerror(error)));
+  }
+  SocketAddress address;
+  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+  address.length = found->ai_addrlen;
+  freeaddrinfo(found);
+  return address;
+}
+
+absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint) {
+  const size_t colon = endpoint.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos) {
+    std::from_chars(endpoint.data() + colon + 1, endpoint.data() + endpoint.size(), port);
+  }
+  if (colon == std::string::npos || colon == 0 || port <= 0 || port > 65535) {
+    return absl::InvalidArgumentError(fmt::format("'{}' is not \"host:port\"", endpoint));
+  }
+  std::string host = endpoint.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return ResolveAddress(host, port);
+}
+
+std::string FormatEndpoint(const std::string& host, int port) {
+  const bool v6 = host.find(':') != std::string::npos && host.front() != '[';
+  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+}  // namespace tandem::transfer

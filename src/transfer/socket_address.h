@@ -1,0 +1,29 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace tandem::transfer {
+
+/// An internet address and port, as the system's calls take it.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  int port() const;
+};
+
+/// Resolves a host name or address. Blocks for as long as the name service takes.
+absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
+
+/// Takes "host:port" or "[v6]:port" apart and resolves it.
+absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint);
+
+/// "host:port", with brackets around an IPv6 address.
+std::string FormatEndpoint(const std::string& host, int port);
+
+}  // namespace tandem::transfer

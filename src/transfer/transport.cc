@@ -1,0 +1,41 @@
+#include "transfer/transport.h"
+
+#include <algorithm>
+
+namespace tandem::transfer {
+
+absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
+  MutexLock lock(mutex_);
+  while (remaining_ > 0) {
+    const TimePoint silent = last_progress_ + silence;
+    const int before = remaining_;
+    changed_.WaitUntil(mutex_, std::min(deadline, silent),
+                       [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return remaining_ < before; });
+    if (remaining_ < before) continue;
+    cancelled_ = true;
+    return deadline < silent
+               ? absl::DeadlineExceededError("a transfer did not end in time")
+               : absl::UnavailableError("the other end of a transfer has fallen silent");
+  }
+  return status_;
+}
+
+void Transfer::Cancel() {
+  MutexLock lock(mutex_);
+  cancelled_ = true;
+}
+
+bool Transfer::cancelled() const {
+  MutexLock lock(mutex_);
+  return cancelled_;
+}
+
+void Transfer::EndPart(const absl::Status& status) {
+  MutexLock lock(mutex_);
+  if (status_.ok()) status_ = status;
+  --remaining_;
+  last_progress_ = Clock::Real().Now();
+  changed_.NotifyAll();
+}
+
+}  // namespace tandem::transfer

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "transfer/extent.h"
+#include "transfer/extent_host.h"
+
+namespace tandem::transfer {
+
+/// A set of reads or writes in flight. The parts hold their buffers until they have truly ended,
+/// also after Cancel and after a Wait that gave up. Safe for use by several threads.
+class Transfer {
+ public:
+  explicit Transfer(int parts) : remaining_(parts), last_progress_(Clock::Real().Now()) {}
+
+  /// Waits until all parts have ended: OK or the first error. Gives up and cancels with
+  /// DeadlineExceeded at `deadline`, with Unavailable once `silence` passed and no part ended.
+  absl::Status Wait(TimePoint deadline, Duration silence);
+
+  /// Gives up: parts that were not sent yet never will be.
+  void Cancel();
+  bool cancelled() const;
+
+  /// For the transport: one part has ended.
+  void EndPart(const absl::Status& status);
+
+ private:
+  mutable Mutex mutex_;
+  CondVar changed_;
+  int remaining_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint last_progress_ ABSL_GUARDED_BY(mutex_);
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+/// Fills `destination`, at most as long as the extent, from the start of an object.
+struct ReadOperation {
+  Extent extent;
+  WritableBytes destination;
+};
+
+/// Sends `source`, at most as long as the extent, to the extent's start.
+struct WriteOperation {
+  Extent extent;
+  ReadableBytes source;
+};
+
+struct TransportOptions {
+  std::string hostname;          ///< Where others reach this process; it listens on that interface.
+  std::string protocol = "tcp";  ///< "tcp" or "rdma"
+  std::string device_name;       ///< With rdma: devices separated by commas; empty for all.
+  int connections = 2;           ///< To each peer, each with a thread and a socket of its own.
+};
+
+/// Moves bytes between the segments of this process and those of others. Operations are cut into
+/// messages of at most 1 MiB, many in flight over several connections. A peer is named by its
+/// endpoint, "host:port"; connections to it are made when first needed, and again after a loss.
+/// Safe for use by several threads; calls start a transfer and return at once.
+class Transport {
+ public:
+  /// `host` serves what peers ask for, on the transport's threads, and must outlive it.
+  /// InvalidArgument, naming the option, for a protocol or a device that is not there.
+  static absl::StatusOr<std::unique_ptr<Transport>> Create(const TransportOptions& options,
+                                                           ExtentHost& host);
+  /// Ends every transfer.
+  virtual ~Transport() = default;
+
+  /// Where peers reach it.
+  virtual const std::string& endpoint() const = 0;
+
+  virtual std::shared_ptr<Transfer> Read(const std::string& endpoint,
+                                         std::vector<ReadOperation> operations) = 0;
+  virtual std::shared_ptr<Transfer> Write(const std::string& endpoint,
+                                          std::vector<WriteOperation> operations) = 0;
+  /// Has the owner publish what was written to it before.
+  virtual std::shared_ptr<Transfer> Publish(const std::string& endpoint,
+                                            std::vector<HeldObject> objects) = 0;
+  virtual std::shared_ptr<Transfer> Forget(const std::string& endpoint,
+                                           std::vector<Extent> extents) = 0;
+};
+
+}  // namespace tandem::transfer

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <ucp/api/ucp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace tandem::transfer {
+
+struct UcxContextDeleter {
+  void operator()(ucp_context_h context) const { ucp_cleanup(context); }
+};
+using UcxContext = std::unique_ptr<std::remove_pointer_t<ucp_context_h>, UcxContextDeleter>;
+
+/// Opens UCX for one kind of network. Shared memory is never among its transports: it would ignore
+/// network namespaces. InvalidArgument for another protocol than tcp and rdma, or for rdma without
+/// the devices named; the message lists what there is.
+absl::StatusOr<UcxContext> OpenUcx(const std::string& protocol, const std::string& device_name);
+
+/// Names of the RDMA devices below `folder`, sorted.
+std::vector<std::string> RdmaDevices(const std::string& folder = "/sys/class/infiniband");
+
+/// Whether `device_name` (names separated by commas, each with an optional ":port"; empty for any)
+/// can be had among `devices`.
+absl::Status CheckRdmaDevices(const std::string& device_name,
+                              const std::vector<std::string>& devices);
+
+}  // namespace tandem::transfer

@@ -1,0 +1,141 @@
+#include "transfer/ucx_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+
+#include "base/status.h"
+#include "transfer/ucx_messages.h"
+
+namespace tandem::transfer {
+
+UcxService::UcxService(UcxWorker& worker, ExtentHost& host) : worker_(worker), host_(host) {
+  ucp_am_handler_param_t params{};
+  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS |
+                      UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
+  params.id = kRequestMessage;
+  params.flags = UCP_AM_FLAG_WHOLE_MSG;
+  params.cb = &OnRequest;
+  params.arg = this;
+  ucp_worker_set_am_recv_handler(worker_.handle(), &params);
+}
+
+void UcxService::Accept(ucp_conn_request_h request) {
+  auto connection = std::make_shared<Connection>(Connection{this});
+  ucp_ep_params_t params{};
+  params.field_mask = UCP_EP_PARAM_FIELD_CONN_REQUEST | UCP_EP_PARAM_FIELD_ERR_HANDLER |
+                      UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE;
+  params.conn_request = request;
+  params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
+  params.err_handler = {&OnError, connection.get()};
+  const ucs_status_t status = ucp_ep_create(worker_.handle(), &params, &connection->endpoint);
+  if (status != UCS_OK) {
+    spdlog::warn("{}", ToStatus(status, "cannot accept a peer's connection").ToString());
+    return;
+  }
+  connections_[connection->endpoint] = std::move(connection);
+}
+
+void UcxService::CloseAll() {
+  while (!connections_.empty()) Drop(connections_.begin()->first);
+}
+
+void UcxService::OnError(void* connection, ucp_ep_h endpoint, ucs_status_t) {
+  // Endpoints must not be closed inside their own callbacks.
+  UcxService* service = static_cast<Connection*>(connection)->service;
+  service->worker_.Post([service, endpoint] { service->Drop(endpoint); });
+}
+
+void UcxService::Drop(ucp_ep_h endpoint) {
+  const auto node = connections_.extract(endpoint);
+  if (node.empty()) return;
+  node.mapped()->endpoint = nullptr;
+  worker_.Close(endpoint);
+}
+
+ucs_status_t UcxService::OnRequest(void* self, const void* header, size_t header_length, void* data,
+                                   size_t length, const ucp_am_recv_param_t* params) {
+  auto* service = static_cast<UcxService*>(self);
+  const auto found = service->connections_.find(params->reply_ep);
+  if (found == service->connections_.end()) return UCS_OK;
+  const auto request = UnpackRequest(BytesOf(header, header_length));
+  if (!request.ok()) {
+    spdlog::warn("closed the connection of a peer that sent {}", request.status().ToString());
+    OnError(found->second.get(), params->reply_ep, UCS_ERR_INVALID_PARAM);
+    return UCS_OK;
+  }
+  return service->Serve(found->second, *request, data, length,
+                        (params->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0);
+}
+
+ucs_status_t UcxService::Serve(const ConnectionPointer& connection, const RequestHeader& request,
+                               void* data, size_t length, bool rendezvous) {
+  switch (request.kind) {
+    case RequestKind::kRead:
+      Read(connection, request);
+      return UCS_OK;
+    case RequestKind::kWrite:
+      return Write(connection, request, data, length, rendezvous);
+    case RequestKind::kPublish:
+      Reply(connection, request.id,
+            rendezvous ? absl::InvalidArgumentError("the object's key is too long")
+                       : Publish(request, BytesOf(data, length)));
+      return UCS_OK;
+    case RequestKind::kForget:
+      host_.Forget(request.extent);
+      Reply(connection, request.id, absl::OkStatus());
+      return UCS_OK;
+  }
+  return UCS_OK;
+}
+
+void UcxService::Read(const ConnectionPointer& connection, const RequestHeader& request) {
+  absl::StatusOr<ReadableBytes> opened = host_.OpenForRead(request.extent);
+  if (!opened.ok()) return Reply(connection, request.id, opened.status());
+  opened->bytes = opened->bytes.subspan(request.position, request.length);
+  Reply(connection, request.id, absl::StatusCode::kOk, *std::move(opened));
+}
+
+ucs_status_t UcxService::Write(const ConnectionPointer& connection, const RequestHeader& request,
+                               void* data, size_t length, bool rendezvous) {
+  absl::StatusOr<WritableBytes> opened =
+      length == request.length ? host_.OpenForWrite(request.extent)
+                               : absl::InvalidArgumentError("a write of another length than said");
+  if (!opened.ok()) {
+    Reply(connection, request.id, opened.status());
+    return UCS_OK;
+  }
+  const std::span<std::byte> bytes = opened->bytes.subspan(request.position, request.length);
+  if (!rendezvous) {
+    std::memcpy(bytes.data(), data, length);
+    Reply(connection, request.id, absl::OkStatus());
+    return UCS_OK;
+  }
+  worker_.Receive(data, bytes,
+                  [this, connection, id = request.id, hold = opened->hold](ucs_status_t status) {
+                    Reply(connection, id, ToStatus(status, "the data did not arrive"));
+                  });
+  return UCS_INPROGRESS;
+}
+
+absl::Status UcxService::Publish(const RequestHeader& request, std::span<const std::byte> body) {
+  ASSIGN_OR_RETURN(const HeldObject object, UnpackObject(request.extent, body));
+  return host_.Publish(object);
+}
+
+void UcxService::Reply(const ConnectionPointer& connection, uint64_t id,
+                       const absl::Status& status) {
+  auto text = std::make_shared<const std::string>(status.message());
+  const std::span<const std::byte> bytes = BytesOf(*text);
+  Reply(connection, id, status.code(), ReadableBytes{bytes, std::move(text)});
+}
+
+void UcxService::Reply(const ConnectionPointer& connection, uint64_t id, absl::StatusCode code,
+                       ReadableBytes data) {
+  if (connection->endpoint == nullptr) return;
+  auto header = std::make_shared<const std::string>(Pack(ReplyHeader{id, code}));
+  worker_.Send(connection->endpoint, kReplyMessage, BytesOf(*header), data.bytes, 0,
+               [header, hold = data.hold](ucs_status_t) {});
+}
+
+}  // namespace tandem::transfer

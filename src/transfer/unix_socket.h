@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/scoped_fd.h"
+
+namespace tandem::transfer {
+
+/// Packet sockets (SOCK_SEQPACKET) in Linux's abstract namespace: they have no file that could be
+/// left behind, and reach exactly as far as the network namespace. Names are printed with a leading
+/// '@'.
+
+/// Listens, without blocking, under a name of its own, which goes to `name`.
+absl::StatusOr<ScopedFd> ListenOnUnixSocket(std::string* name);
+
+/// InvalidArgument unless `name` starts with '@'; Unavailable if nobody listens there.
+absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name);
+
+/// Whether the process at the other end runs under this process's user.
+bool PeerIsSameUser(const ScopedFd& socket);
+
+/// Sends one packet without waiting, with a copy of descriptor `fd` unless that is -1. Unavailable
+/// if the socket is broken, ResourceExhausted if it is full.
+absl::Status SendPacket(const ScopedFd& socket, std::span<const std::byte> packet, int fd = -1);
+
+/// Receives one packet into `buffer`, by `deadline`, and what descriptor came with it into `fd`
+/// (which may be null). Returns its length; Unavailable once the other end has closed.
+absl::StatusOr<size_t> ReceivePacket(const ScopedFd& socket, std::span<std::byte> buffer,
+                                     TimePoint deadline, ScopedFd* fd = nullptr);
+
+}  // namespace tandem::transfer
