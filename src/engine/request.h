@@ -78,6 +78,7 @@ struct EngineOutput {
   int computed_prompt_tokens = 0;
   int committed_tokens = 0;     ///< In the last output, with wait_for_commit.
   int64_t loaded_bytes = 0;
+  int64_t saved_bytes = 0;      ///< Of the prompt's KV, stored for this request; in the last output.
   double load_seconds = 0;      ///< From the start of the lookup to the end of the load.
 };
 
