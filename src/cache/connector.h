@@ -32,8 +32,8 @@ class Ticket {
   virtual void Cancel() = 0;
 };
 
-/// One request's view of the cache; called by the engine's thread only. Destroying it cancels nothing:
-/// whoever holds blocks keeps the tickets until they are done.
+/// One request's view of the cache; called by the engine's thread only. Destroying it cancels
+/// nothing: whoever holds blocks keeps the tickets until they are done.
 class CacheSession {
  public:
   virtual ~CacheSession() = default;
@@ -45,22 +45,22 @@ class CacheSession {
   /// After lookup_done(): leading tokens found, at most the number of prompt tokens.
   virtual int matched_tokens() const = 0;
 
-  /// Loads positions [0, tokens) (at most matched_tokens()) into the blocks of `block_table`, without
-  /// touching positions before `first_token`, which are there already.
+  /// Loads positions [0, tokens) (at most matched_tokens()) into the blocks of `block_table`,
+  /// without touching positions before `first_token`, which are there already.
   virtual std::shared_ptr<Ticket> Load(std::span<const int32_t> block_table, int first_token,
                                        int tokens) = 0;
 
-  /// Tells that positions [0, computed) of the prompt are in the blocks. Whole chunks that are not yet
-  /// in the cache are saved; with computed == the prompt's length its tail as well. Returns null if
-  /// there is nothing to save.
+  /// Tells that positions [0, computed) of the prompt are in the blocks. Whole chunks that are not
+  /// yet in the cache are saved; with computed == the prompt's length its tail as well. Returns
+  /// null if there is nothing to save.
   virtual std::shared_ptr<Ticket> Save(std::span<const int32_t> block_table, int computed) = 0;
 
   /// Leading prompt tokens that are committed in the cache: saved or found there.
   virtual int committed_tokens() const = 0;
 };
 
-/// What identifies the cache entries of an instance: two instances whose namespaces differ can never
-/// hit each other.
+/// What identifies the cache entries of an instance: two instances whose namespaces differ can
+/// never hit each other.
 struct CacheNamespace {
   std::string model;
   std::string dtype;
@@ -76,8 +76,8 @@ struct CacheNamespace {
 struct CacheRequest {
   std::string request_id;
   std::vector<int32_t> prompt;
-  std::string salt;            ///< cache_salt; requests with different salts never share.
-  int committed_tokens = -1;   ///< What the prefiller said it committed; -1 if there was none.
+  std::string salt;           ///< cache_salt; requests with different salts never share.
+  int committed_tokens = -1;  ///< What the prefiller said it committed; -1 if there was none.
 };
 
 /// The engine's way to the shared cache. Lookups, loads and saves run on threads of its own; `wake`
