@@ -1,0 +1,17 @@
+#pragma once
+
+#include "base/metrics.h"
+#include "http/router.h"
+#include "store/master/master.h"
+#include "store/master/master_metrics.h"
+
+namespace tandem::store {
+
+/// Adds what operators ask of a master: /metrics, /metrics/summary, /health, /role,
+/// /query_key?key=, /batch_query_keys?keys=a,b, /get_all_keys, /get_all_segments and
+/// /query_segment?segment=. Looking at a key neither touches nor leases it. The references must
+/// outlive the router.
+void AddAdminRoutes(http::Router& router, Master& master, MasterMetrics& metrics,
+                    const MetricRegistry& registry);
+
+}  // namespace tandem::store

@@ -1,0 +1,73 @@
+#include "store/master/master_metrics.h"
+
+#include <fmt/format.h>
+
+namespace tandem::store {
+namespace {
+
+constexpr const char* kCalls[] = {
+    "mount_segment",
+    "unmount_segment",
+    "ping",
+    "register_objects",
+    "put_start",
+    "put_end",
+    "put_revoke",
+    "get_replica_list",
+    "exist_key",
+    "remove",
+    "remove_by_regex",
+    "remove_all",
+    "report_lost_replicas",
+    "list_keys",
+    "list_segments",
+};
+
+const prometheus::Histogram::BucketBoundaries kValueSizes = {4096,     65536,    1 << 20,  4 << 20,
+                                                             16 << 20, 64 << 20, 256 << 20};
+
+}  // namespace
+
+MasterMetrics::MasterMetrics(MetricRegistry& registry)
+    : value_size(AddHistogram(registry, "master_value_size_bytes", "Sizes of stored objects",
+                              kValueSizes)),
+      evicted_keys(AddCounter(registry, "master_evicted_key_count", "Objects evicted")),
+      evicted_bytes(AddCounter(registry, "master_evicted_size_bytes", "Bytes evicted")),
+      attempted_evictions(
+          AddCounter(registry, "master_attempted_evictions_total", "Evictions started")),
+      successful_evictions(AddCounter(registry, "master_successful_evictions_total",
+                                      "Evictions that freed something")),
+      allocation_failures(AddCounter(registry, "master_put_start_alloc_failures_total",
+                                     "Objects for which there was no space")),
+      lost_replicas(AddCounter(registry, "master_lost_replicas_total",
+                               "Replicas removed because a reader could not read them")),
+      allocated_(AddGauge(registry, "master_allocated_bytes", "Bytes of the pool in use")),
+      capacity_(AddGauge(registry, "master_total_capacity_bytes", "Bytes of the pool")),
+      keys_(AddGauge(registry, "master_key_count", "Complete objects")),
+      soft_pinned_keys_(
+          AddGauge(registry, "master_soft_pin_key_count", "Complete objects with a soft pin")),
+      active_clients_(AddGauge(registry, "master_active_clients", "Clients heard of lately")),
+      segments_(AddGauge(registry, "master_segment_count", "Segments mounted")) {
+  for (const char* call : kCalls) {
+    calls_[call] = {&AddCounter(registry, fmt::format("master_{}_requests_total", call), "Calls"),
+                    &AddCounter(registry, fmt::format("master_{}_failures_total", call),
+                                "Calls of which a key failed")};
+  }
+}
+
+void MasterMetrics::CountCall(const std::string& rpc, bool failed) {
+  const Call& call = calls_.at(rpc);
+  call.requests->Increment();
+  if (failed) call.failures->Increment();
+}
+
+void MasterMetrics::Show(const PoolUsage& usage) {
+  allocated_.Set(double(usage.allocated_bytes));
+  capacity_.Set(double(usage.capacity_bytes));
+  keys_.Set(double(usage.keys));
+  soft_pinned_keys_.Set(double(usage.soft_pinned_keys));
+  active_clients_.Set(double(usage.active_clients));
+  segments_.Set(double(usage.segments));
+}
+
+}  // namespace tandem::store
