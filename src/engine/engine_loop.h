@@ -6,21 +6,12 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "cache/connector.h"
+#include "engine/engine_options.h"
 #include "engine/request.h"
 #include "model/decoder.h"
 #include "model/tokenizer.h"
 
 namespace tandem::engine {
-
-struct EngineOptions {
-  std::string model_name;  ///< The metrics' label.
-  int num_blocks = 0;      ///< Of the KV pool.
-  int max_model_len = 0;
-  int max_num_seqs = 256;
-  int max_num_batched_tokens = 2048;
-  uint64_t seed = 0;
-  std::vector<int32_t> eos_token_ids;
-};
 
 /// Runs requests through a model by continuous batching on one thread of its own: schedule, run,
 /// postprocess. Its methods are safe for use by several threads.
@@ -38,8 +29,8 @@ class EngineLoop {
   /// (prompt longer than the context, token outside the vocabulary). Unavailable while draining.
   virtual absl::Status Submit(EngineRequest request, OutputCallback callback) = 0;
 
-  /// Drops a request and frees its blocks at the next step; its callback gets kAbort. Unknown ids are
-  /// ignored.
+  /// Drops a request and frees its blocks at the next step (those of a transfer when it ends); its
+  /// callback gets kAbort. Unknown ids are ignored.
   virtual void Abort(const std::string& id) = 0;
 
   /// Something the loop waits for has happened (a lookup or a ticket is done).

@@ -53,33 +53,35 @@ struct EngineRequest {
   std::vector<int32_t> prompt;  ///< At least one id, each in the vocabulary.
   SamplingParams sampling;
   std::string cache_salt;
-  int committed_tokens = -1;        ///< What the prefiller committed; -1 if it said nothing.
-  std::vector<GivenToken> given;    ///< The first tokens of the output, already sampled.
-  int given_already_sent = 0;       ///< How many of them the client has: replayed, not emitted.
-  bool wait_for_commit = false;     ///< The last output waits until the prompt's KV is committed.
+  int committed_tokens = -1;      ///< What the prefiller committed; -1 if it said nothing.
+  std::vector<GivenToken> given;  ///< The first tokens of the output, already sampled.
+  int given_already_sent = 0;     ///< How many of them the client has: replayed, not emitted.
+  bool wait_for_commit = false;   ///< The last output waits until the prompt's KV is committed.
 };
 
 enum class FinishReason { kStop, kLength, kAbort, kError };
 
-/// A step of the output. Text is what can be shown so far: it never ends inside a character and never
-/// holds the start of what may become a stop string.
+/// A step of the output. Text is what can be shown so far: it never ends inside a character and
+/// never holds the start of what may become a stop string.
 struct EngineOutput {
   std::vector<int32_t> tokens;
   std::string text;
-  std::vector<TokenLogprobs> logprobs;         ///< One a token if asked for.
-  std::vector<TokenLogprobs> prompt_logprobs;  ///< In the first output if asked for; [0] is empty.
+  /// One a token if asked for; without values (rank 0) for a given token that came without them.
+  std::vector<TokenLogprobs> logprobs;
+  /// If asked for, in the first output with a token sampled here: one a prompt token, [0] empty.
+  std::vector<TokenLogprobs> prompt_logprobs;
   bool finished = false;
   FinishReason reason = FinishReason::kStop;
-  std::string stop_reason;      ///< The stop string, or the stop token's id, that ended it.
-  absl::Status error;           ///< With kError.
+  std::string stop_reason;  ///< The stop string, or the stop token's id, that ended it.
+  absl::Status error;       ///< With kError.
   int prompt_tokens = 0;
-  int generated_tokens = 0;     ///< So far, given ones included.
-  int cached_tokens = 0;        ///< Prompt tokens that were loaded or found, not computed.
-  int computed_prompt_tokens = 0;
-  int committed_tokens = 0;     ///< In the last output, with wait_for_commit.
+  int generated_tokens = 0;        ///< So far, given ones included.
+  int cached_tokens = 0;           ///< Prompt tokens that were loaded or found, not computed.
+  int computed_prompt_tokens = 0;  ///< Those computed here, again after a preemption included.
+  int committed_tokens = 0;        ///< In the last output, with wait_for_commit.
   int64_t loaded_bytes = 0;
-  int64_t saved_bytes = 0;      ///< Of the prompt's KV, stored for this request; in the last output.
-  double load_seconds = 0;      ///< From the start of the lookup to the end of the load.
+  int64_t saved_bytes = 0;  ///< Of the prompt's KV, stored for this request; in the last output.
+  double load_seconds = 0;  ///< From the start of the lookup to the end of the load.
 };
 
 /// Receives a request's outputs on the engine's thread, in order; the last has `finished`. Must not

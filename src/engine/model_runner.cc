@@ -1,0 +1,86 @@
+#include "engine/model_runner.h"
+
+#include "engine/counter_random.h"
+
+namespace tandem::engine {
+namespace {
+
+model::LogitRows WantedRows(const ScheduledTokens& scheduled) {
+  const Sequence& sequence = *scheduled.sequence;
+  if (sequence.in_prompt() && !sequence.prompt_logprobs.empty()) return model::LogitRows::kAll;
+  const bool reaches_end = sequence.computed + scheduled.count == sequence.length();
+  return reaches_end ? model::LogitRows::kLast : model::LogitRows::kNone;
+}
+
+int RowCount(const ScheduledTokens& scheduled) {
+  switch (WantedRows(scheduled)) {
+    case model::LogitRows::kNone:
+      return 0;
+    case model::LogitRows::kLast:
+      return 1;
+    case model::LogitRows::kAll:
+      return scheduled.count;
+  }
+  return 0;
+}
+
+// Row i belongs to position computed + i and predicts the token behind it.
+void FillPromptLogprobs(Sequence& sequence, const model::Logits& logits, int first_row, int rows) {
+  const int top = *sequence.request.sampling.prompt_logprobs;
+  for (int i = 0; i < rows; ++i) {
+    const int predicted = sequence.computed + i + 1;
+    if (predicted >= sequence.prompt_length()) return;
+    sequence.prompt_logprobs[predicted] =
+        ComputeLogprobs(logits.Row(first_row + i), sequence.tokens[predicted], top);
+  }
+}
+
+}  // namespace
+
+std::vector<SampledToken> ModelRunner::Run(std::span<const ScheduledTokens> step) {
+  std::vector<model::BatchSegment> batch;
+  batch.reserve(step.size());
+  for (const ScheduledTokens& scheduled : step) {
+    const Sequence& sequence = *scheduled.sequence;
+    batch.push_back(
+        {.tokens = std::span(sequence.tokens).subspan(sequence.computed, scheduled.count),
+         .first_position = sequence.computed,
+         .block_table = sequence.blocks,
+         .path = sequence.path(),
+         .logits = WantedRows(scheduled)});
+  }
+  const model::Logits logits = decoder_.Forward(batch, kv_);
+
+  std::vector<SampledToken> sampled;
+  int row = 0;
+  for (const ScheduledTokens& scheduled : step) {
+    Sequence& sequence = *scheduled.sequence;
+    const int rows = RowCount(scheduled);
+    if (WantedRows(scheduled) == model::LogitRows::kAll) {
+      FillPromptLogprobs(sequence, logits, row, rows);
+    }
+    row += rows;
+    if (rows > 0 && sequence.computed + scheduled.count == sequence.length()) {
+      sampled.push_back(Sample(sequence, logits.Row(row - 1)));
+    }
+  }
+  return sampled;
+}
+
+SampledToken ModelRunner::Sample(Sequence& sequence, std::span<const float> logits) {
+  const SamplingParams& params = sequence.request.sampling;
+  std::span<const float> row = logits;
+  if (sequence.logits.active()) {
+    processed_.assign(logits.begin(), logits.end());
+    sequence.logits.Apply(processed_);
+    row = processed_;
+  }
+  SampledToken result = {.sequence = &sequence};
+  result.token = sampler_.Sample(row, params, UniformDraw(sequence.seed, sequence.length()));
+  if (result.token && params.logprobs) {
+    result.logprobs = ComputeLogprobs(logits, *result.token, *params.logprobs);
+  }
+  return result;
+}
+
+}  // namespace tandem::engine

@@ -1,0 +1,115 @@
+#include "engine/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/softmax.h"
+
+namespace tandem::engine {
+namespace {
+
+// Temperatures below it are greedy, as in vLLM.
+constexpr float kGreedyTemperature = 1e-5f;
+
+// The first index at which the running sum of `weights` exceeds `target`; the last one with any
+// weight if rounding keeps it from that.
+template <typename Weight>
+size_t PickIndex(size_t count, double target, Weight weight) {
+  double sum = 0;
+  size_t last = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const double w = weight(i);
+    if (w > 0) last = i;
+    sum += w;
+    if (sum > target) return i;
+  }
+  return last;
+}
+
+double TotalWeight(const std::vector<ScoredToken>& candidates) {
+  double total = 0;
+  for (const auto& [id, weight] : candidates) total += weight;
+  return total;
+}
+
+// Cuts candidates, in order of rank, down to the shortest head that weighs `least`.
+void KeepNucleus(std::vector<ScoredToken>& candidates, double least) {
+  double sum = 0;
+  size_t kept = 0;
+  while (kept < candidates.size() && (kept == 0 || sum < least)) sum += candidates[kept++].second;
+  candidates.resize(kept);
+}
+
+}  // namespace
+
+std::optional<int32_t> Sampler::Sample(std::span<const float> logits, const SamplingParams& params,
+                                       double draw) {
+  const float max = MaxLogit(logits);
+  if (!std::isfinite(max)) return std::nullopt;
+  if (params.temperature < kGreedyTemperature) {
+    return static_cast<int32_t>(std::find(logits.begin(), logits.end(), max) - logits.begin());
+  }
+  const float scale = 1.0f / params.temperature;
+  weights_.resize(logits.size());
+  const bool filtered = params.top_k > 0 || params.top_p < 1.0f || params.min_p > 0.0f;
+  if (!filtered) return DrawFromAll(logits, max, scale, draw);
+
+  const std::vector<ScoredToken> candidates = Candidates(logits, max, scale, params);
+  const size_t picked = PickIndex(candidates.size(), draw * TotalWeight(candidates),
+                                  [&](size_t i) { return candidates[i].second; });
+  return candidates[picked].first;
+}
+
+int32_t Sampler::DrawFromAll(std::span<const float> logits, float max, float scale, double draw) {
+  const double total = SoftmaxWeights(logits, max, scale, weights_);
+  return static_cast<int32_t>(
+      PickIndex(weights_.size(), draw * total, [&](size_t i) { return weights_[i]; }));
+}
+
+// The tokens that pass the filters with their weights, in order of rank. The largest weight is 1,
+// so min_p bounds the weights as it stands.
+std::vector<ScoredToken> Sampler::Candidates(std::span<const float> logits, float max, float scale,
+                                             const SamplingParams& params) {
+  std::vector<ScoredToken> candidates;
+  if (params.top_k > 0) {
+    candidates = TopTokens(logits, params.top_k);
+    for (auto& [id, value] : candidates) {
+      value = static_cast<float>(std::exp((double{value} - max) * scale));
+    }
+    std::erase_if(candidates, [&](const ScoredToken& c) { return c.second < params.min_p; });
+    if (params.top_p < 1.0f) KeepNucleus(candidates, params.top_p * TotalWeight(candidates));
+    return candidates;
+  }
+  const double total = SoftmaxWeights(logits, max, scale, weights_);
+  // Tokens lighter than a share of (1 - top_p) / vocabulary weigh less than 1 - top_p together, so
+  // the nucleus lies in the rest.
+  const double lightest = (1.0 - params.top_p) * total / static_cast<double>(logits.size());
+  const float bound = params.min_p > 0 ? params.min_p : static_cast<float>(lightest);
+  for (size_t id = 0; id < weights_.size(); ++id) {
+    if (weights_[id] >= bound) candidates.emplace_back(id, weights_[id]);
+  }
+  std::sort(candidates.begin(), candidates.end(), RanksBefore);
+  if (params.top_p < 1.0f) {
+    KeepNucleus(candidates, params.top_p * (params.min_p > 0 ? TotalWeight(candidates) : total));
+  }
+  return candidates;
+}
+
+TokenLogprobs ComputeLogprobs(std::span<const float> logits, int32_t token, int top) {
+  const float max = MaxLogit(logits);
+  const double log_total = max + std::log(SoftmaxWeights(logits, max, 1.0f, {}));
+  TokenLogprobs result;
+  result.token = token;
+  result.logprob = static_cast<float>(logits[token] - log_total);
+  const ScoredToken chosen = {token, logits[token]};
+  result.rank = 1;
+  for (size_t id = 0; id < logits.size(); ++id) {
+    result.rank += RanksBefore({static_cast<int32_t>(id), logits[id]}, chosen) ? 1 : 0;
+  }
+  for (const auto& [id, logit] : TopTokens(logits, top)) {
+    result.top.emplace_back(id, static_cast<float>(logit - log_total));
+  }
+  return result;
+}
+
+}  // namespace tandem::engine

@@ -1,0 +1,84 @@
+#include "engine/softmax.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace tandem::engine {
+namespace {
+
+// Independent partial results, so that the loops over them become vector instructions without
+// leave to reorder a sum.
+constexpr size_t kLanes = 8;
+
+// exp(x) for x <= 0: 2^n * e^r with |r| <= ln(2)/2 and e^r as its Taylor polynomial of degree 6.
+inline float Exponential(float x) {
+  constexpr float kLeast = -87.0f;            // Below it the result is not a normal number.
+  constexpr float kRound = 12582912.0f;       // 1.5 * 2^23: adding it rounds to an integer.
+  constexpr float kLog2Upper = 0.693359375f;  // ln(2) in two parts, the upper one exact.
+  constexpr float kLog2Lower = -2.12194440e-4f;
+  const float bounded = std::max(x, kLeast);
+  const float shifted = bounded * 1.44269504f + kRound;
+  const float n = shifted - kRound;
+  const float r = (bounded - n * kLog2Upper) - n * kLog2Lower;
+  float p = 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const int32_t exponent = static_cast<int32_t>(n) + 127;
+  const float power = std::bit_cast<float>(exponent << 23);
+  return x < kLeast ? 0.0f : p * power;
+}
+
+}  // namespace
+
+float MaxLogit(std::span<const float> logits) {
+  float lanes[kLanes];
+  float invalid[kLanes] = {};  // Becomes NaN with any NaN: 0 * x is 0 or NaN.
+  std::fill_n(lanes, kLanes, -std::numeric_limits<float>::infinity());
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const float x = logits[i + lane];
+      lanes[lane] = x > lanes[lane] ? x : lanes[lane];
+      invalid[lane] += x != x ? 1.0f : 0.0f;
+    }
+  }
+  for (; i < logits.size(); ++i) {
+    lanes[0] = std::max(lanes[0], logits[i]);
+    invalid[0] += std::isnan(logits[i]) ? 1.0f : 0.0f;
+  }
+  for (const float count : invalid) {
+    if (count > 0) return std::numeric_limits<float>::quiet_NaN();
+  }
+  return *std::max_element(lanes, lanes + kLanes);
+}
+
+double SoftmaxWeights(std::span<const float> logits, float max, float scale,
+                      std::span<float> weights) {
+  double sums[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    float w[kLanes];
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      w[lane] = Exponential((logits[i + lane] - max) * scale);
+    }
+    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += w[lane];
+    if (!weights.empty()) std::copy_n(w, kLanes, weights.data() + i);
+  }
+  for (; i < logits.size(); ++i) {
+    const float w = Exponential((logits[i] - max) * scale);
+    sums[0] += w;
+    if (!weights.empty()) weights[i] = w;
+  }
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return sum;
+}
+
+}  // namespace tandem::engine
