@@ -6,7 +6,6 @@
 #include "api/schema/chat_response.h"
 #include "api/schema/completion_response.h"
 #include "api/schema/model_list.h"
-#include "api/schema/stream_event.h"
 
 namespace tandem::api {
 namespace {
@@ -54,10 +53,6 @@ TEST(ResponseTest, ListsModels) {
   EXPECT_EQ(json.at("object"), "list");
   EXPECT_EQ(json.at("data").as_array()[0].at("id"), "a");
   EXPECT_EQ(json.at("data").as_array()[0].at("max_model_len"), 64);
-}
-
-TEST(ResponseTest, AStreamEventIsOneLineOfData) {
-  EXPECT_EQ(StreamEvent({{"a", "x\ny"}}), "data: {\"a\":\"x\\ny\"}\n\n");
 }
 
 }  // namespace

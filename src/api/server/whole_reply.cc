@@ -1,0 +1,63 @@
+#include "api/server/whole_reply.h"
+
+#include <optional>
+
+#include "api/server/choice_renderer.h"
+#include "api/server/handoff.h"
+#include "api/server/json_reply.h"
+
+namespace tandem::api {
+namespace {
+
+/// Adds a step's output to what is there; the counts are those of the last.
+void Merge(const engine::EngineOutput& output, engine::EngineOutput& collected) {
+  engine::EngineOutput merged = output;
+  const auto append = [](auto& front, const auto& back) {
+    front.insert(front.end(), back.begin(), back.end());
+  };
+  merged.tokens = std::move(collected.tokens);
+  append(merged.tokens, output.tokens);
+  merged.text = std::move(collected.text) + output.text;
+  merged.logprobs = std::move(collected.logprobs);
+  append(merged.logprobs, output.logprobs);
+  if (!collected.prompt_logprobs.empty()) {
+    merged.prompt_logprobs = std::move(collected.prompt_logprobs);
+  }
+  collected = std::move(merged);
+}
+
+}  // namespace
+
+WholeReply::WholeReply(const GenerationPlan& plan, const ReplyFormat& format,
+                       const ServedModel& model, std::shared_ptr<http::ResponseWriter> writer)
+    : plan_(plan),
+      format_(format),
+      model_(model),
+      writer_(std::move(writer)),
+      collected_(plan.choices()) {}
+
+void WholeReply::Add(int choice, const engine::EngineOutput& output) {
+  Merge(output, collected_[choice]);
+}
+
+void WholeReply::End() {
+  std::vector<ChoicePart> choices;
+  std::vector<Usage> usage;
+  for (int choice = 0; choice < plan_.choices(); ++choice) {
+    ChoiceRenderer renderer(plan_, choice, format_, *model_.tokenizer);
+    choices.push_back(renderer.Render(collected_[choice]));
+    usage.push_back(UsageOf(collected_[choice]));
+  }
+  std::optional<KvTransferParams> kv_transfer;
+  if (plan_.each.wait_for_commit) {
+    HandOver hand_over(model_.kv_namespace);
+    hand_over.Note(collected_.front());
+    kv_transfer = hand_over.Params();
+  }
+  writer_->Respond(JsonReply(
+      200, format_.Reply(plan_.head, choices, TotalUsage(usage, plan_.request.n), kv_transfer)));
+}
+
+void WholeReply::Fail(const absl::Status& error) { writer_->Respond(ErrorReply(error)); }
+
+}  // namespace tandem::api
