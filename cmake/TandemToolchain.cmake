@@ -25,6 +25,11 @@ if(TANDEM_SANITIZE)
   endif()
 endif()
 
+if(TANDEM_FUZZ)
+  # The fuzzer steers by the edges that its input reaches.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(TANDEM_CCACHE ccache)
 if(TANDEM_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
