@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <string_view>
@@ -15,6 +16,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"master", MasterCommand, "the store's metadata service (also as mooncake_master)"},
     {"up", UpCommand, "master, prefiller, decoder and proxy on this machine, supervised"},
 };
 
@@ -52,7 +54,13 @@ int Dispatch(const Arguments& arguments) {
 }  // namespace tandem::cli
 
 int main(int argc, char** argv) try {
-  return tandem::cli::Dispatch({argv + 1, argv + argc});
+  // gRPC's own log repeats in many words what the errors say; the variable still sets it.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
+  const tandem::cli::Arguments arguments(argv + 1, argv + argc);
+  if (std::filesystem::path(argv[0]).filename() == "mooncake_master") {
+    return tandem::cli::MasterCommand(arguments);
+  }
+  return tandem::cli::Dispatch(arguments);
 } catch (const std::exception& error) {
   std::fprintf(stderr, "tandem: %s\n", error.what());
   return 1;

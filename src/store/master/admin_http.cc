@@ -133,6 +133,8 @@ http::Response QuerySegment(Master& master, const std::string& name) {
   return Text(404, fmt::format("no segment '{}'; /get_all_segments lists those there are\n", name));
 }
 
+}  // namespace
+
 std::string Summary(const PoolUsage& usage) {
   const double ratio =
       usage.capacity_bytes == 0 ? 0 : double(usage.allocated_bytes) / double(usage.capacity_bytes);
@@ -143,8 +145,6 @@ std::string Summary(const PoolUsage& usage) {
       usage.active_clients, usage.segments);
 }
 
-}  // namespace
-
 void AddAdminRoutes(http::Router& router, Master& master, MasterMetrics& metrics,
                     const MetricRegistry& registry) {
   Get(router, "/metrics", [&](const http::Request&) {
@@ -154,7 +154,7 @@ void AddAdminRoutes(http::Router& router, Master& master, MasterMetrics& metrics
                           RenderMetrics(registry)};
   });
   Get(router, "/metrics/summary",
-      [&](const http::Request&) { return Text(200, Summary(master.usage())); });
+      [&](const http::Request&) { return Text(200, Summary(master.usage()) + "\n"); });
   Get(router, "/health", [](const http::Request&) { return Text(200, "OK\n"); });
   Get(router, "/role", [](const http::Request&) { return Text(200, "leader\n"); });
   Get(router, "/query_key",

@@ -1,11 +1,16 @@
 #pragma once
 
+#include <string>
+
 #include "base/metrics.h"
 #include "http/router.h"
 #include "store/master/master.h"
 #include "store/master/master_metrics.h"
 
 namespace tandem::store {
+
+/// A line that tells how full the pool is.
+std::string Summary(const PoolUsage& usage);
 
 /// Adds what operators ask of a master: /metrics, /metrics/summary, /health, /role,
 /// /query_key?key=, /batch_query_keys?keys=a,b, /get_all_keys, /get_all_segments and
