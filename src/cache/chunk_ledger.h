@@ -61,7 +61,7 @@ class ChunkLedger {
   };
 
   void AddTail(std::span<const int32_t> prompt, int end, bool looked_up, bool saved_here,
-               const ChunkKeyFormat& format);
+               const ChunkKeyFormat& format) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   /// The entry that covers `range`; there is one.
   Entry& EntryOf(TokenRange range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

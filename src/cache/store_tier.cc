@@ -20,11 +20,12 @@ StoreTier::StoreTier(store::StoreClient& store, CacheMetrics& metrics, const Clo
     : store_(store), metrics_(metrics), breaker_(clock, kFirstPause, kLongestPause) {}
 
 void StoreTier::ReportToBreaker(bool answered) {
+  const bool was_open = breaker_.open();
   if (answered) {
     breaker_.Succeeded();
+    if (was_open) spdlog::info("the store's master answers again");
     return;
   }
-  const bool was_open = breaker_.open();
   breaker_.Failed();
   if (!was_open) spdlog::warn("the store's master does not answer; prompts are computed meanwhile");
 }
