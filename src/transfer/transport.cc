@@ -6,6 +6,8 @@ namespace tandem::transfer {
 
 absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
   MutexLock lock(mutex_);
+  // Before somebody waits, it may have stood behind others.
+  last_progress_ = Clock::Real().Now();
   while (remaining_ > 0) {
     const TimePoint silent = last_progress_ + silence;
     const int before = remaining_;

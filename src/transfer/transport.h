@@ -16,7 +16,7 @@ namespace tandem::transfer {
 /// also after Cancel and after a Wait that gave up. Safe for use by several threads.
 class Transfer {
  public:
-  explicit Transfer(int parts) : remaining_(parts), last_progress_(Clock::Real().Now()) {}
+  explicit Transfer(int parts) : remaining_(parts) {}
 
   /// Waits until all parts have ended: OK or the first error. Gives up and cancels with
   /// DeadlineExceeded at `deadline`, with Unavailable once `silence` passed and no part ended.
@@ -70,8 +70,9 @@ class Transport {
   /// Ends every transfer.
   virtual ~Transport() = default;
 
-  /// Where peers reach it.
+  /// Where peers reach it; empty if it does not listen.
   virtual const std::string& endpoint() const = 0;
+  virtual int port() const = 0;
 
   virtual std::shared_ptr<Transfer> Read(const std::string& endpoint,
                                          std::vector<ReadOperation> operations) = 0;

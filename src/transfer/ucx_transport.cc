@@ -43,24 +43,23 @@ absl::Status UcxTransport::Open(const TransportOptions& options, ExtentHost& hos
     lane.service = std::make_unique<UcxService>(*lane.worker, host);
     lanes_.push_back(std::move(lane));
   }
-  RETURN_IF_ERROR(Listen(options.hostname));
+  if (!options.hostname.empty()) RETURN_IF_ERROR(Listen(options.hostname));
   for (Lane& lane : lanes_) lane.worker->Start();
   return absl::OkStatus();
 }
 
 absl::Status UcxTransport::Listen(const std::string& hostname) {
-  int port = 0;
-  ucs_status_t status = ListenOn(hostname, &port);
+  ucs_status_t status = ListenOn(hostname);
   if (status != UCS_OK) {
     // A name may reach this host without being the address of one of its interfaces.
     RETURN_IF_ERROR(ResolveAddress(hostname, 0).status());
-    status = ListenOn("0.0.0.0", &port);
+    status = ListenOn("0.0.0.0");
   }
-  endpoint_ = FormatEndpoint(hostname, port);
+  endpoint_ = FormatEndpoint(hostname, port_);
   return ToStatus(status, fmt::format("cannot listen for data on local_hostname {}", hostname));
 }
 
-ucs_status_t UcxTransport::ListenOn(const std::string& host, int* port) {
+ucs_status_t UcxTransport::ListenOn(const std::string& host) {
   const absl::StatusOr<SocketAddress> address = ResolveAddress(host, 0);
   if (!address.ok()) return UCS_ERR_INVALID_ADDR;
   ucp_listener_params_t params{};
@@ -75,7 +74,7 @@ ucs_status_t UcxTransport::ListenOn(const std::string& host, int* port) {
   const ucs_status_t queried = ucp_listener_query(listener_, &attributes);
   SocketAddress bound;
   bound.storage = attributes.sockaddr;
-  *port = bound.port();
+  port_ = bound.port();
   return queried;
 }
 

@@ -22,6 +22,7 @@ class UcxTransport : public Transport {
   ~UcxTransport() override;
 
   const std::string& endpoint() const override { return endpoint_; }
+  int port() const override { return port_; }
   std::shared_ptr<Transfer> Read(const std::string& endpoint,
                                  std::vector<ReadOperation> operations) override;
   std::shared_ptr<Transfer> Write(const std::string& endpoint,
@@ -42,13 +43,14 @@ class UcxTransport : public Transport {
   UcxTransport() = default;
   absl::Status Open(const TransportOptions& options, ExtentHost& host);
   absl::Status Listen(const std::string& hostname);
-  ucs_status_t ListenOn(const std::string& host, int* port);
+  ucs_status_t ListenOn(const std::string& host);
   static void OnConnection(ucp_conn_request_h request, void* self);
   std::shared_ptr<Transfer> Submit(const std::string& endpoint,
                                    std::vector<OutgoingRequest> requests);
 
   UcxContext context_;
   std::string endpoint_;
+  int port_ = 0;
   ucp_listener_h listener_ = nullptr;
   size_t next_accept_ = 0;  // of the first worker's thread
   std::atomic<size_t> next_lane_ = 0;

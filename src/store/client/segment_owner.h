@@ -12,15 +12,17 @@
 namespace tandem::store {
 
 /// A mounted segment in its owner's process: its memory, what is in it, and the socket on which
-/// processes of this host ask for it. Before Open it refuses everything: so a client that lends no
-/// memory, and a transport that is up before its segment, have one too. Safe for use by several
-/// threads once opened.
+/// processes of this host ask for it. One that is never opened refuses everything: that of a client
+/// which lends no memory. Safe for use by several threads after Open.
 class SegmentOwner : public transfer::ExtentHost {
  public:
-  /// Takes `size` bytes of memory. Call it once, before the segment is known to others.
+  /// Takes `size` bytes of memory. Call it once, before anything else is called by other threads.
   absl::Status Open(uint64_t size);
 
   uint64_t size() const { return memory_ == nullptr ? 0 : memory_->region->bytes().size(); }
+  uint64_t address() const {
+    return memory_ == nullptr ? 0 : reinterpret_cast<uint64_t>(memory_->region->bytes().data());
+  }
   /// The name of the socket for transfer::SharedMemoryPeer; empty before Open.
   std::string socket_name() const { return server_ == nullptr ? "" : server_->socket_name(); }
 

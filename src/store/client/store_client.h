@@ -15,12 +15,12 @@
 namespace tandem::store {
 
 struct StoreClientOptions {
-  std::string local_hostname;     ///< Address that others reach this process by; names its segment.
-  std::string metadata_server;    ///< "http://host:port/metadata", or "P2PHANDSHAKE" for none.
-  std::string master_address;     ///< "host:port"
-  std::string protocol = "tcp";   ///< "tcp" or "rdma"
-  std::string device_name;        ///< Devices to use with rdma; empty for all.
-  uint64_t segment_bytes = 0;     ///< Memory lent to the pool; 0 lends none.
+  std::string local_hostname;    ///< Address that others reach this process by; names its segment.
+  std::string metadata_server;   ///< "http://host:port/metadata", or "P2PHANDSHAKE" for none.
+  std::string master_address;    ///< "host:port"
+  std::string protocol = "tcp";  ///< "tcp" or "rdma"
+  std::string device_name;       ///< Devices to use with rdma; empty for all.
+  uint64_t segment_bytes = 0;    ///< Memory lent to the pool; 0 lends none.
   uint64_t local_buffer_bytes = 1 << 30;  ///< The most memory for reads from other hosts in flight.
   Duration call_timeout = std::chrono::seconds(5);      ///< Of one call to the master.
   Duration transfer_timeout = std::chrono::seconds(1);  ///< Silence after which a transfer fails.
@@ -35,17 +35,17 @@ struct ReplicateConfig {
   std::string preferred_segment;  ///< Empty: the writer's own.
 };
 
-/// Room for one object, to be filled before Commit. `bytes` is the writer's own segment where that is
-/// where the object goes, else a local buffer that Commit sends to the owner. Movable; letting go of
-/// one that was not committed gives the room back.
+/// Room for one object, to be filled before Commit. `bytes` is the writer's own segment where that
+/// is where the object goes, else a local buffer that Commit sends to the owner. Movable; letting
+/// go of one that was not committed gives the room back.
 class Reservation {
  public:
   virtual ~Reservation() = default;
   virtual std::span<std::byte> bytes() = 0;
 };
 
-/// An object's bytes, readable while this lives: a mapping of a segment on this host (the extent stays
-/// pinned), or a local copy of another host's.
+/// An object's bytes, readable while this lives: a mapping of a segment on this host (the extent
+/// stays pinned), or a local copy of another host's.
 class ReadHandle {
  public:
   virtual ~ReadHandle() = default;
@@ -66,26 +66,29 @@ struct StoreClientCounters {
 /// keep their buffers alive by themselves). Results of batches stand in the order of the keys.
 class StoreClient {
  public:
-  /// Mounts the segment, registers at the metadata server and starts pinging. Errors name the option
-  /// that is wrong: an address nobody listens on, a protocol without a device, a size of which nothing
-  /// could be granted.
+  /// Mounts the segment, registers at the metadata server and starts pinging. Errors name the
+  /// option that is wrong: an address nobody listens on, a protocol without a device, a size of
+  /// which nothing could be granted.
   static absl::StatusOr<std::unique_ptr<StoreClient>> Create(const StoreClientOptions& options,
                                                              MetricRegistry& metrics,
                                                              const Clock& clock);
   virtual ~StoreClient() = default;
 
-  /// Room for each key, all in one call to the master. An element is null when there is none, with its
-  /// reason in `codes` (kObjectExists, kNoSpace, ...).
-  virtual std::vector<std::unique_ptr<Reservation>> Reserve(
-      std::span<const std::string> keys, std::span<const uint64_t> sizes,
-      const ReplicateConfig& config, TimePoint deadline, std::vector<ErrorCode>* codes) = 0;
+  /// Room for each key, all in one call to the master. An element is null when there is none, with
+  /// its reason in `codes` (kObjectExists, kNoSpace, ...).
+  virtual std::vector<std::unique_ptr<Reservation>> Reserve(std::span<const std::string> keys,
+                                                            std::span<const uint64_t> sizes,
+                                                            const ReplicateConfig& config,
+                                                            TimePoint deadline,
+                                                            std::vector<ErrorCode>* codes) = 0;
 
-  /// Publishes filled reservations, all in one call to the master; computes the checksums.
+  /// Publishes filled reservations, all in one call to the master; computes the checksums. None may
+  /// be null.
   virtual std::vector<ErrorCode> Commit(std::vector<std::unique_ptr<Reservation>> reservations,
                                         TimePoint deadline) = 0;
 
-  /// Size of each object or a negative code, with a lease on those that exist; one call to the master.
-  /// What it learns is kept for a Read of the same keys within the lease.
+  /// Size of each object or a negative code, with a lease on those that exist; one call to the
+  /// master. What it learns is kept for a Read of the same keys within the lease.
   virtual std::vector<int64_t> Find(std::span<const std::string> keys, TimePoint deadline) = 0;
 
   /// Handles to the objects' bytes; null where missing or unreadable, with the reason in `codes`.
@@ -93,8 +96,8 @@ class StoreClient {
                                                         TimePoint deadline,
                                                         std::vector<ErrorCode>* codes) = 0;
 
-  /// Copies each object into its buffer; the number of bytes or a negative code. A buffer that is too
-  /// small is kInvalidParams. After a timeout no byte is written to a buffer any more.
+  /// Copies each object into its buffer; the number of bytes or a negative code. A buffer that is
+  /// too small is kInvalidParams. After a timeout no byte is written to a buffer any more.
   virtual std::vector<int64_t> ReadInto(std::span<const std::string> keys,
                                         std::span<const std::span<std::byte>> buffers,
                                         TimePoint deadline) = 0;

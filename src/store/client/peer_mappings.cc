@@ -1,0 +1,36 @@
+#include "store/client/peer_mappings.h"
+
+#include <vector>
+
+#include "base/status.h"
+
+namespace tandem::store {
+
+using transfer::SharedMemoryPeer;
+
+absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> PeerMappings::Get(const std::string& socket_name,
+                                                                    TimePoint deadline) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = peers_.find(socket_name);
+    if (found != peers_.end() && !found->second->broken()) return found->second;
+  }
+  // Two threads may both connect; the later mapping stays, the other ends with its reads.
+  ASSIGN_OR_RETURN(std::shared_ptr<SharedMemoryPeer> peer,
+                   SharedMemoryPeer::Connect(socket_name, deadline));
+  MutexLock lock(mutex_);
+  peers_[socket_name] = peer;
+  return peer;
+}
+
+void PeerMappings::Tidy() {
+  std::vector<std::shared_ptr<SharedMemoryPeer>> peers;
+  {
+    MutexLock lock(mutex_);
+    std::erase_if(peers_, [](const auto& entry) { return entry.second->broken(); });
+    for (const auto& [name, peer] : peers_) peers.push_back(peer);
+  }
+  for (const auto& peer : peers) peer->Flush();
+}
+
+}  // namespace tandem::store

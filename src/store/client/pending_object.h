@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/client/revocations.h"
+#include "store/client/store_client.h"
+#include "transfer/transport.h"
+
+namespace tandem::store {
+
+/// A reservation between Reserve and Commit: an object's bytes and the places they go to.
+class PendingObject : public Reservation {
+ public:
+  /// One replica to be.
+  struct Target {
+    transfer::Extent extent;
+    std::string segment;
+    std::string endpoint;  ///< Of the owner; empty for this process's own segment.
+    std::shared_ptr<transfer::Transfer> transfer;  ///< The one under way.
+    absl::Status status;
+  };
+
+  PendingObject(transfer::HeldObject object, std::vector<Target> targets,
+                std::shared_ptr<Revocations> revocations)
+      : object(std::move(object)),
+        targets(std::move(targets)),
+        revocations_(std::move(revocations)) {}
+
+  /// Tells the master to take the room back, unless the object was settled.
+  ~PendingObject() override {
+    if (!settled_) revocations_->Add(EndItem(/*all=*/true));
+  }
+
+  std::span<std::byte> bytes() override { return bytes_.bytes; }
+  void set_bytes(transfer::WritableBytes bytes) { bytes_ = std::move(bytes); }
+  transfer::ReadableBytes readable() const { return {bytes_.bytes, bytes_.hold}; }
+
+  /// The master has been told how it ended.
+  void Settle() { settled_ = true; }
+
+  /// What to tell it: all replicas, or those whose status is OK.
+  proto::PutEndItem EndItem(bool all) const {
+    proto::PutEndItem item;
+    item.set_key(object.key);
+    item.set_checksum(object.checksum);
+    for (const Target& target : targets) {
+      if (all || target.status.ok()) item.add_generations(target.extent.generation);
+    }
+    return item;
+  }
+
+  transfer::HeldObject object;  ///< Its extent is set for each target.
+  std::vector<Target> targets;
+
+ private:
+  transfer::WritableBytes bytes_;
+  const std::shared_ptr<Revocations> revocations_;
+  bool settled_ = false;
+};
+
+}  // namespace tandem::store

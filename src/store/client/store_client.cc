@@ -1,0 +1,46 @@
+#include "store/client/store_client.h"
+
+#include <fmt/format.h>
+
+#include "base/memory_budget.h"
+#include "base/status.h"
+#include "store/client/pool_member.h"
+
+namespace tandem::store {
+namespace {
+
+absl::Status Check(const StoreClientOptions& options) {
+  if (options.local_hostname.empty()) {
+    return absl::InvalidArgumentError(
+        "local_hostname is empty; it must be the address others reach this host by");
+  }
+  if (options.local_buffer_bytes == 0) {
+    return absl::InvalidArgumentError(
+        "local_buffer_size is 0; it must be at least as large as the "
+        "largest object read from another host");
+  }
+  if (options.call_timeout <= Duration::zero() || options.transfer_timeout <= Duration::zero()) {
+    return absl::InvalidArgumentError(
+        fmt::format("transfer_timeout is {} s; it must be more than 0",
+                    Seconds(std::min(options.call_timeout, options.transfer_timeout))));
+  }
+  return CheckMetadataServer(options.metadata_server);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StoreClient>> StoreClient::Create(const StoreClientOptions& options,
+                                                                 MetricRegistry& metrics,
+                                                                 const Clock& clock) {
+  RETURN_IF_ERROR(Check(options));
+  absl::StatusOr<std::unique_ptr<MasterClient>> master =
+      MasterClient::Connect(options.master_address);
+  if (!master.ok()) {
+    return absl::Status(
+        master.status().code(),
+        fmt::format("master_server_address: {}", std::string(master.status().message())));
+  }
+  return PoolMember::Join(options, *std::move(master), HostIdentity(), metrics, clock);
+}
+
+}  // namespace tandem::store

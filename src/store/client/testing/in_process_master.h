@@ -1,0 +1,105 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "store/master/master.h"
+#include "store/proto/master_client.h"
+
+namespace tandem::store::testing {
+
+/// A master in this process that can go away, come back, and lose its memory on the way; shared by
+/// the clients that connect to it. Counts calls. Safe for use by several threads.
+class InProcessMaster {
+ public:
+  InProcessMaster() { Restart(); }
+
+  /// A connection for one client, which must not outlive this.
+  std::unique_ptr<MasterClient> Connect();
+
+  /// From now on nobody is answered.
+  void Stop() { SetMaster(nullptr); }
+
+  /// Answers again, knowing nothing.
+  void Restart() {
+    MasterOptions options;
+    options.first_generation = next_generation_;
+    options.lease_ttl = std::chrono::seconds(10);
+    next_generation_ += 1'000'000;
+    SetMaster(std::make_shared<Master>(options, metrics_, Clock::Real()));
+  }
+
+  /// How often any client called anything but Ping.
+  int calls() const {
+    MutexLock lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  class Connection;
+
+  void SetMaster(std::shared_ptr<Master> master) {
+    MutexLock lock(mutex_);
+    master_ = std::move(master);
+  }
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Response (Master::*method)(const Request&), const Request& request,
+                                bool counted = true) {
+    std::shared_ptr<Master> master;
+    {
+      MutexLock lock(mutex_);
+      if (counted) ++calls_;
+      master = master_;
+    }
+    if (master == nullptr) return absl::UnavailableError("nothing answers at the test's master");
+    return ((*master).*method)(request);
+  }
+
+  MetricRegistry registry_;
+  MasterMetrics metrics_{registry_};
+  uint64_t next_generation_ = 1'000'000;
+  mutable Mutex mutex_;
+  int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<Master> master_ ABSL_GUARDED_BY(mutex_);
+};
+
+class InProcessMaster::Connection : public MasterClient {
+ public:
+  explicit Connection(InProcessMaster& master) : master_(master) {}
+
+#define TANDEM_FORWARD(method, request_type, response_type)                                  \
+  absl::StatusOr<proto::response_type> method(const proto::request_type& request, TimePoint) \
+      override {                                                                             \
+    return master_.Call(&Master::method, request);                                           \
+  }
+  TANDEM_FORWARD(MountSegment, MountSegmentRequest, MountSegmentResponse)
+  TANDEM_FORWARD(UnmountSegment, UnmountSegmentRequest, UnmountSegmentResponse)
+  TANDEM_FORWARD(RegisterObjects, RegisterObjectsRequest, RegisterObjectsResponse)
+  TANDEM_FORWARD(PutStart, PutStartRequest, PutStartResponse)
+  TANDEM_FORWARD(PutEnd, PutEndRequest, ResultsResponse)
+  TANDEM_FORWARD(PutRevoke, PutRevokeRequest, ResultsResponse)
+  TANDEM_FORWARD(GetReplicas, GetReplicasRequest, GetReplicasResponse)
+  TANDEM_FORWARD(Exist, KeysRequest, ExistResponse)
+  TANDEM_FORWARD(Remove, RemoveRequest, ResultsResponse)
+  TANDEM_FORWARD(RemoveByRegex, RemoveByRegexRequest, RemoveManyResponse)
+  TANDEM_FORWARD(RemoveAll, RemoveAllRequest, RemoveManyResponse)
+  TANDEM_FORWARD(ReportLostReplicas, ReportLostReplicasRequest, ResultsResponse)
+  TANDEM_FORWARD(ListKeys, ListKeysRequest, ListKeysResponse)
+  TANDEM_FORWARD(ListSegments, ListSegmentsRequest, ListSegmentsResponse)
+#undef TANDEM_FORWARD
+
+  absl::StatusOr<proto::PingResponse> Ping(const proto::PingRequest& request, TimePoint) override {
+    return master_.Call(&Master::Ping, request, /*counted=*/false);
+  }
+
+ private:
+  InProcessMaster& master_;
+};
+
+inline std::unique_ptr<MasterClient> InProcessMaster::Connect() {
+  return std::make_unique<Connection>(*this);
+}
+
+}  // namespace tandem::store::testing
