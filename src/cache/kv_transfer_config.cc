@@ -7,8 +7,8 @@
 #include <boost/json/value.hpp>
 #include <limits>
 
+#include "base/edit_distance.h"
 #include "base/status.h"
-#include "cache/edit_distance.h"
 
 namespace tandem::cache {
 namespace {

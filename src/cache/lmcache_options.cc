@@ -5,8 +5,8 @@
 #include <limits>
 #include <span>
 
+#include "base/edit_distance.h"
 #include "base/status.h"
-#include "cache/edit_distance.h"
 #include "cache/remote_url.h"
 
 namespace tandem::cache {
