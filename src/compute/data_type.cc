@@ -20,8 +20,8 @@ absl::StatusOr<DataType> ParseDataType(std::string_view name) {
   if (name == "float32" || name == "float") return DataType::kFloat32;
   if (name == "float16" || name == "half") return DataType::kFloat16;
   if (name == "bfloat16") return DataType::kBFloat16;
-  return absl::InvalidArgumentError(fmt::format(
-      "data type '{}' is not one of float16, half, bfloat16, float32, float", name));
+  return absl::InvalidArgumentError(
+      fmt::format("data type '{}' is not one of float16, half, bfloat16, float32, float", name));
 }
 
 }  // namespace tandem::compute

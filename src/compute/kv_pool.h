@@ -29,9 +29,9 @@ struct KvLayout {
 enum class KvPart { kKey = 0, kValue = 1 };
 
 /// The memory of the KV cache: for each layer and part an array [blocks, block_tokens, kv_heads *
-/// head_dim]. Keys are stored after rotation. Values are rounded to the dtype when written, and every
-/// reader sees the rounded value. Owns the memory, which is touched only as blocks are used. Who may
-/// write which block is decided by the engine's block pool.
+/// head_dim]. Keys are stored after rotation. Values are rounded to the dtype when written, and
+/// every reader sees the rounded value. Owns the memory, which is touched only as blocks are used.
+/// Who may write which block is decided by the engine's block pool.
 class KvPool {
  public:
   /// ResourceExhausted if the address space cannot be had.

@@ -1,0 +1,112 @@
+#include "compute/cpu_features.h"
+
+#include <cpuid.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "base/status.h"
+#include "hwy/highway.h"
+
+namespace tandem::compute {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, CpuTarget>, 6> kNames = {{
+    {"portable", CpuTarget::kPortable},
+    {"avx2", CpuTarget::kAvx2},
+    {"avx512", CpuTarget::kAvx512},
+    {"avx512_vnni", CpuTarget::kAvx512Vnni},
+    {"avx512_bf16", CpuTarget::kAvx512Bf16},
+    {"amx", CpuTarget::kAmx},
+}};
+
+bool HasAmx() {
+  constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  const unsigned wanted = kBf16 | kTile | kInt8;
+  return (edx & wanted) == wanted;
+}
+
+bool HasAvx512Bf16() {
+  constexpr unsigned kBf16 = 1u << 5;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kBf16) != 0;
+}
+
+dnnl::cpu_isa OneDnnIsa(CpuTarget target) {
+  switch (target) {
+    case CpuTarget::kPortable:
+      return dnnl::cpu_isa::sse41;
+    case CpuTarget::kAvx2:
+      return dnnl::cpu_isa::avx2;
+    case CpuTarget::kAvx512:
+      return dnnl::cpu_isa::avx512_core;
+    case CpuTarget::kAvx512Vnni:
+      return dnnl::cpu_isa::avx512_core_vnni;
+    case CpuTarget::kAvx512Bf16:
+      return dnnl::cpu_isa::avx512_core_bf16;
+    case CpuTarget::kAmx:
+      return dnnl::cpu_isa::all;
+  }
+  return dnnl::cpu_isa::all;
+}
+
+void CapHighway(CpuTarget target) {
+  if (target >= CpuTarget::kAvx512) return;
+  int64_t disabled = HWY_AVX3 | HWY_AVX3_DL;
+  if (target == CpuTarget::kPortable) disabled |= HWY_AVX2;
+  hwy::DisableTargets(disabled);
+}
+
+}  // namespace
+
+std::string_view CpuTargetName(CpuTarget target) {
+  return kNames[static_cast<size_t>(target)].first;
+}
+
+absl::StatusOr<CpuTarget> ParseCpuTarget(std::string_view name) {
+  for (const auto& [known, target] : kNames) {
+    if (name == known) return target;
+  }
+  return absl::InvalidArgumentError(fmt::format(
+      "CPU target '{}' is not one of portable, avx2, avx512, avx512_vnni, avx512_bf16, amx", name));
+}
+
+CpuTarget HighestCpuTarget() {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+    return CpuTarget::kPortable;
+  }
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
+    return CpuTarget::kAvx2;
+  }
+  if (!__builtin_cpu_supports("avx512vnni")) return CpuTarget::kAvx512;
+  if (!HasAvx512Bf16()) return CpuTarget::kAvx512Vnni;
+  return HasAmx() ? CpuTarget::kAmx : CpuTarget::kAvx512Bf16;
+}
+
+absl::StatusOr<CpuTarget> SelectCpuTarget() {
+  CpuTarget target = HighestCpuTarget();
+  const char* variable = std::getenv("TANDEM_CPU_TARGET");
+  if (variable == nullptr || *variable == '\0') return target;
+  auto cap = ParseCpuTarget(variable);
+  if (!cap.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("TANDEM_CPU_TARGET: {}", std::string(cap.status().message())));
+  }
+  target = std::min(target, *cap);
+  CapHighway(target);
+  // Refused once oneDNN has been used; then the cap of that first use, the same variable, holds.
+  (void)dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(OneDnnIsa(target)));
+  return target;
+}
+
+}  // namespace tandem::compute
