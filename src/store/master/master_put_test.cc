@@ -1,0 +1,314 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "store/master/testing/pool.h"
+
+namespace tandem::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+
+proto::ReplicateConfig Replicas(int count) {
+  proto::ReplicateConfig config;
+  config.set_replica_num(count);
+  return config;
+}
+
+TEST(MasterPut, PublishesOnlyAtTheEnd) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto started = pool.Start("a", "k", 1000);
+  ASSERT_EQ(started.code(), kOk);
+  EXPECT_EQ(pool.Get("k").code(), kReplicaNotReady);
+  EXPECT_TRUE(pool.Keys().empty());
+  ASSERT_EQ(pool.End("a", "k", started, 99), kOk);
+  const auto found = pool.Get("k");
+  EXPECT_EQ(found.code(), kOk);
+  EXPECT_EQ(found.size(), 1000u);
+  EXPECT_EQ(found.checksum(), 99u);
+  ASSERT_EQ(found.extents_size(), 1);
+  EXPECT_EQ(found.extents(0).generation(), started.extents(0).generation());
+  EXPECT_THAT(pool.Keys(), ElementsAre("k"));
+}
+
+TEST(MasterPut, EndsOnceHoweverOftenItIsAsked) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto started = pool.Start("a", "k", 1000);
+  EXPECT_EQ(pool.End("a", "k", started), kOk);
+  EXPECT_EQ(pool.End("a", "k", started), kOk);
+  EXPECT_EQ(pool.Revoke("a", "k", started), kInvalidParams);
+  EXPECT_EQ(pool.master.usage().keys, 1u);
+}
+
+TEST(MasterPut, ListensToTheWriterAlone) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto started = pool.Start("a", "k", 1000);
+  EXPECT_EQ(pool.End("b", "k", started), kInvalidParams);
+  EXPECT_EQ(pool.Revoke("b", "k", started), kObjectNotFound);
+  auto wrong = started;
+  wrong.mutable_extents(0)->set_generation(started.extents(0).generation() + 1);
+  EXPECT_EQ(pool.End("a", "k", wrong), kInvalidParams);
+  EXPECT_EQ(pool.End("a", "other", started), kObjectNotFound);
+  EXPECT_EQ(pool.End("a", "k", started), kOk);
+}
+
+TEST(MasterPut, GivesTheSpaceBackWhenRevoked) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto started = pool.Start("a", "k", 1000);
+  EXPECT_GT(pool.master.usage().allocated_bytes, 0u);
+  EXPECT_EQ(pool.Revoke("a", "k", started), kOk);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 0u);
+  EXPECT_EQ(pool.Get("k").code(), kObjectNotFound);
+  EXPECT_EQ(pool.Put("a", "k", 1000), kOk);
+}
+
+TEST(MasterPut, RefusesWhatIsThereOrBeingWritten) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto started = pool.Start("a", "k", 1000);
+  EXPECT_EQ(pool.Start("b", "k", 1000).code(), kReplicaNotReady);
+  pool.End("a", "k", started);
+  EXPECT_EQ(pool.Start("b", "k", 1000).code(), kObjectExists);
+}
+
+TEST(MasterPut, RefusesAnEmptyKeyASizeOfNothingAndListsOfUnequalLength) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  EXPECT_EQ(pool.Start("a", "", 10).code(), kInvalidParams);
+  EXPECT_EQ(pool.Start("a", "k", 0).code(), kInvalidParams);
+  proto::PutStartRequest request;
+  request.set_client_id("a");
+  request.add_keys("x");
+  request.add_keys("y");
+  request.add_sizes(10);
+  const auto response = pool.master.PutStart(request);
+  ASSERT_EQ(response.results_size(), 2);
+  EXPECT_EQ(response.results(0).code(), kInvalidParams);
+  EXPECT_EQ(response.results(1).code(), kInvalidParams);
+}
+
+TEST(MasterPut, AnswersABatchInItsOrder) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Put("a", "there", 10);
+  proto::PutStartRequest request;
+  request.set_client_id("a");
+  for (const char* key : {"new", "there", "new"}) {
+    request.add_keys(key);
+    request.add_sizes(10);
+  }
+  const auto response = pool.master.PutStart(request);
+  ASSERT_EQ(response.results_size(), 3);
+  EXPECT_EQ(response.results(0).code(), kOk);
+  EXPECT_EQ(response.results(1).code(), kObjectExists);
+  EXPECT_EQ(response.results(2).code(), kReplicaNotReady);
+  ASSERT_EQ(response.segments_size(), 1);
+  EXPECT_EQ(response.segments(0).name(), "a");
+}
+
+TEST(MasterPut, GoesToTheWritersOwnSegmentThenElsewhere) {
+  Pool pool({.eviction_high_watermark_ratio = 1});
+  pool.Mount("a", 4096);
+  pool.Mount("b", 1 << 20);
+  for (int i = 0; i < 4; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    ASSERT_EQ(pool.Put("a", key, 1024), kOk);
+    EXPECT_EQ(pool.Get(key).extents(0).segment(), "a");
+  }
+  ASSERT_EQ(pool.Put("a", "more", 1024), kOk);
+  EXPECT_EQ(pool.Get("more").extents(0).segment(), "b");
+}
+
+TEST(MasterPut, PrefersTheSegmentThatIsNamed) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Mount("b", 1 << 20);
+  proto::ReplicateConfig config;
+  config.set_preferred_segment("b");
+  ASSERT_EQ(pool.Put("a", "k", 1024, config), kOk);
+  EXPECT_EQ(pool.Get("k").extents(0).segment(), "b");
+}
+
+TEST(MasterPut, FillsTheEmptiestSegmentFirstIfToldTo) {
+  Pool pool({.allocation_strategy = AllocationStrategy::kFreeRatioFirst});
+  pool.Mount("a", 1 << 20);
+  pool.Mount("b", 1 << 20);
+  ASSERT_EQ(pool.Put("a", "k", 100'000), kOk);
+  ASSERT_EQ(pool.Put("nobody", "l", 1000), kOk);
+  EXPECT_EQ(pool.Get("l").extents(0).segment(), "b");
+}
+
+TEST(MasterPut, PutsReplicasOnDistinctSegmentsAsFarAsThereAreAny) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Mount("b", 1 << 20);
+  ASSERT_EQ(pool.Put("a", "k", 1000, Replicas(3)), kOk);
+  const auto found = pool.Get("k");
+  std::set<std::string> segments;
+  for (const auto& extent : found.extents()) segments.insert(extent.segment());
+  EXPECT_THAT(segments, ElementsAre("a", "b"));
+}
+
+TEST(MasterPut, PublishesTheReplicasThatWereWritten) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Mount("b", 1 << 20);
+  auto started = pool.Start("a", "k", 1000, Replicas(2));
+  ASSERT_EQ(started.extents_size(), 2);
+  started.mutable_extents()->RemoveLast();
+  ASSERT_EQ(pool.End("a", "k", started), kOk);
+  EXPECT_EQ(pool.Get("k").extents_size(), 1);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 1024u);
+}
+
+TEST(MasterPut, IsTakenOverAfterAWhileAndKeepsItsSpaceUntilItEnds) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto first = pool.Start("a", "k", 1024);
+  pool.clock.Advance(seconds(30));
+  const auto second = pool.Start("b", "k", 1024);
+  ASSERT_EQ(second.code(), kOk);
+  EXPECT_GT(second.extents(0).generation(), first.extents(0).generation());
+  EXPECT_NE(second.extents(0).offset(), first.extents(0).offset());
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 2048u);
+
+  EXPECT_EQ(pool.End("b", "k", second), kOk);
+  EXPECT_EQ(pool.End("a", "k", first), kObjectExists);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 1024u);
+  EXPECT_EQ(pool.Get("k").extents(0).generation(), second.extents(0).generation());
+}
+
+TEST(MasterPut, ThatWasTakenOverFindsItsSuccessorUnfinished) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto first = pool.Start("a", "k", 1024);
+  pool.clock.Advance(seconds(30));
+  const auto second = pool.Start("a", "k", 1024);
+  EXPECT_EQ(pool.End("a", "k", first), kReplicaNotReady);
+  EXPECT_EQ(pool.End("a", "k", second), kOk);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 1024u);
+}
+
+TEST(MasterPut, ThatNeverEndsIsFreedInTheEnd) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto discarded = pool.Start("b", "k", 1024);
+  pool.Pass(seconds(30), {"a"});
+  const auto lasting = pool.Start("b", "k", 1024);
+  ASSERT_EQ(lasting.code(), kOk);
+  pool.Pass(seconds(569), {"a"});
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 2048u);
+  pool.Pass(seconds(1), {"a"});
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 1024u);
+  pool.Pass(seconds(30), {"a"});
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 0u);
+  EXPECT_EQ(pool.End("b", "k", lasting), kObjectNotFound);
+}
+
+TEST(MasterRemove, RespectsALeaseUnlessForced) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Put("a", "k", 1000);
+  pool.Get("k");
+  EXPECT_EQ(pool.Remove("k"), kObjectHasLease);
+  pool.clock.Advance(seconds(10) - milliseconds(1));
+  EXPECT_EQ(pool.Remove("k"), kObjectHasLease);
+  pool.clock.Advance(milliseconds(1));
+  EXPECT_EQ(pool.Remove("k"), kOk);
+  EXPECT_EQ(pool.Remove("k"), kObjectNotFound);
+
+  pool.Put("a", "l", 1000);
+  pool.Get("l");
+  EXPECT_EQ(pool.Remove("l", true), kOk);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 0u);
+}
+
+TEST(MasterRemove, LeavesAPutAlone) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  const auto started = pool.Start("a", "k", 1000);
+  EXPECT_EQ(pool.Remove("k", true), kReplicaNotReady);
+  EXPECT_EQ(pool.End("a", "k", started), kOk);
+}
+
+TEST(MasterRemove, LookingWithoutALeaseGrantsNone) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Put("a", "k", 1000);
+  EXPECT_TRUE(pool.Exists("k"));
+  EXPECT_EQ(pool.Remove("k"), kOk);
+}
+
+TEST(MasterRemove, AskingForExistenceGrantsALease) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Put("a", "k", 1000);
+  pool.Start("a", "unfinished", 1000);
+  proto::KeysRequest request;
+  for (const char* key : {"k", "none", "unfinished"}) request.add_keys(key);
+  EXPECT_THAT(pool.master.Exist(request).exists(), ElementsAre(1, 0, 0));
+  EXPECT_EQ(pool.Remove("k"), kObjectHasLease);
+}
+
+TEST(MasterRemove, MatchesARegexAnywhereInTheKey) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  for (const char* key : {"model@1@x", "model@2@x", "other@1"}) pool.Put("a", key, 100);
+  pool.Get("model@2@x");
+  proto::RemoveByRegexRequest request;
+  request.set_pattern("^model@[12]@");
+  EXPECT_EQ(pool.master.RemoveByRegex(request).removed(), 1);
+  request.set_force(true);
+  EXPECT_EQ(pool.master.RemoveByRegex(request).removed(), 1);
+  EXPECT_THAT(pool.Keys(), ElementsAre("other@1"));
+  request.set_pattern("[");
+  EXPECT_EQ(pool.master.RemoveByRegex(request).code(), kInvalidParams);
+}
+
+TEST(MasterRemove, RemovesAllThatHasNoLease) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  for (const char* key : {"x", "y", "z"}) pool.Put("a", key, 100);
+  pool.Get("y");
+  EXPECT_EQ(pool.master.RemoveAll({}).removed(), 2);
+  EXPECT_THAT(pool.Keys(), ElementsAre("y"));
+}
+
+TEST(MasterList, ListsByPrefixAfterAKeyUpToALimit) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  for (const char* key : {"b3", "a1", "b1", "b4", "b2", "c"}) pool.Put("a", key, 100);
+  proto::ListKeysRequest request;
+  request.set_prefix("b");
+  EXPECT_THAT(pool.master.ListKeys(request).keys(), ElementsAre("b1", "b2", "b3", "b4"));
+  request.set_after("b1");
+  request.set_limit(2);
+  EXPECT_THAT(pool.master.ListKeys(request).keys(), ElementsAre("b2", "b3"));
+}
+
+TEST(MasterLose, RemovesTheReplicaOfThatGeneration) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Mount("b", 1 << 20);
+  pool.Put("a", "k", 1000, Replicas(2));
+  const auto found = pool.Get("k");
+  auto older = found.extents(0);
+  older.set_generation(older.generation() - 1);
+  EXPECT_EQ(pool.Lose("k", older), kObjectNotFound);
+  EXPECT_EQ(pool.Lose("other", found.extents(0)), kObjectNotFound);
+  EXPECT_EQ(pool.Lose("k", found.extents(0)), kOk);
+  EXPECT_EQ(pool.Get("k").extents_size(), 1);
+  EXPECT_EQ(pool.Lose("k", found.extents(1)), kOk);
+  EXPECT_EQ(pool.Get("k").code(), kObjectNotFound);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace tandem::store
