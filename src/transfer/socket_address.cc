@@ -8,6 +8,9 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/scoped_fd.h"
+#include "base/status.h"
+
 namespace tandem::transfer {
 
 int SocketAddress::port() const {
@@ -47,6 +50,21 @@ absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint) {
     host = host.substr(1, host.size() - 2);
   }
   return ResolveAddress(host, port);
+}
+
+absl::StatusOr<std::string> LocalAddressTowards(const std::string& endpoint) {
+  ASSIGN_OR_RETURN(const SocketAddress remote, ResolveEndpoint(endpoint));
+  // Connecting a datagram socket only chooses a route.
+  const ScopedFd socket(::socket(remote.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  SocketAddress local;
+  local.length = sizeof(local.storage);
+  char host[NI_MAXHOST];
+  if (!socket.valid() || connect(socket.get(), remote.get(), remote.length) != 0 ||
+      getsockname(socket.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length) != 0 ||
+      getnameinfo(local.get(), local.length, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) != 0) {
+    return absl::UnavailableError(fmt::format("no route leads to {}", endpoint));
+  }
+  return std::string(host);
 }
 
 std::string FormatEndpoint(const std::string& host, int port) {

@@ -23,6 +23,9 @@ absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
 /// Takes "host:port" or "[v6]:port" apart and resolves it.
 absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint);
 
+/// The address of this host's interface that packets to `endpoint` would leave by. Sends nothing.
+absl::StatusOr<std::string> LocalAddressTowards(const std::string& endpoint);
+
 /// "host:port", with brackets around an IPv6 address.
 std::string FormatEndpoint(const std::string& host, int port);
 
