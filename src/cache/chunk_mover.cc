@@ -9,10 +9,6 @@
 namespace tandem::cache {
 namespace {
 
-/// Bytes of one window: enough for many messages in flight, little beside the buffers a transfer
-/// takes.
-constexpr size_t kWindowBytes = size_t{64} << 20;
-
 /// How often a chunk that another writer is at is tried again. The waits double; together half a
 /// second.
 constexpr int kBusyTries = 8;
@@ -25,7 +21,7 @@ size_t ChunkMover::WindowLength(std::span<const Chunk> chunks) const {
   size_t bytes = 0;
   while (length < chunks.size()) {
     bytes += codec_.EncodedBytes(chunks[length].range.size());
-    if (length > 0 && bytes > kWindowBytes) break;
+    if (length > 0 && bytes > window_bytes_) break;
     ++length;
   }
   return length;

@@ -15,14 +15,20 @@
 
 namespace tandem::cache {
 
-/// Moves chunks between KV blocks and a tier, in windows of a bounded number of bytes. Blocks its
-/// caller's thread, until a deadline at most. Safe for use by several threads on different blocks.
+/// Moves chunks between KV blocks and a tier, in windows of at most `window_bytes` (or of one
+/// chunk, if that is more). Blocks its caller's thread, until a deadline at most. Safe for use by
+/// several threads on different blocks.
 class ChunkMover {
  public:
   /// All outlive it.
   ChunkMover(const KvCodec& codec, const compute::KvPool& kv, Tier& tier, CacheMetrics& metrics,
-             const Clock& clock)
-      : codec_(codec), kv_(kv), tier_(tier), metrics_(metrics), clock_(clock) {}
+             const Clock& clock, uint64_t window_bytes)
+      : codec_(codec),
+        kv_(kv),
+        tier_(tier),
+        metrics_(metrics),
+        clock_(clock),
+        window_bytes_(window_bytes) {}
 
   struct Moved {
     int tokens = 0;  ///< End of what was moved without a gap.
@@ -56,6 +62,7 @@ class ChunkMover {
   Tier& tier_;
   CacheMetrics& metrics_;
   const Clock& clock_;
+  const uint64_t window_bytes_;
 
   std::atomic<bool> stopped_ = false;
   Mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/hash.h"
@@ -40,7 +41,7 @@ class StoreConnector : public Connector {
         wake_(std::move(wake)),
         metrics_(metrics),
         tier_(store, metrics_, clock),
-        mover_(codec_, kv, tier_, metrics_, clock),
+        mover_(codec_, kv, tier_, metrics_, clock, options.window_bytes),
         context_{options_, kv.layout(), codec_, tier_,    mover_,
                  metrics_, clock,       wake_,  lookups_, transfers_},
         lookups_(1, kQueueCapacity),
@@ -94,6 +95,9 @@ StoreConnectorOptions StoreConnectorOptions::From(const LmcacheConfig& config,
   options.min_retrieve_tokens = config.min_retrieve_tokens;
   options.blocking_timeout = config.blocking_timeout;
   options.lookup_timeout = config.lookup_timeout;
+  // Together the threads never want more of the store's local buffer than there is.
+  options.window_bytes =
+      std::min(options.window_bytes, config.local_buffer_size / options.transfer_threads);
   return options;
 }
 

@@ -24,6 +24,7 @@ struct StoreConnectorOptions {
   Duration blocking_timeout = std::chrono::seconds(10);
   Duration lookup_timeout = std::chrono::seconds(2);
   int transfer_threads = 2;
+  uint64_t window_bytes = uint64_t{64} << 20;  ///< That a transfer thread has on its way at once.
 
   /// From what the user wrote. `weights_fingerprint` and `layout` go into the keys' fingerprint;
   /// `hash_seed` is PYTHONHASHSEED, empty if unset.

@@ -3,32 +3,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <future>
-#include <numeric>
 
 #include "cache/testing/fake_store_client.h"
+#include "cache/testing/instance.h"
 
 namespace tandem::cache {
 namespace {
 
 using compute::KvLayout;
-using compute::KvPart;
-using compute::KvPool;
 using std::chrono::seconds;
 using testing::FakeStoreClient;
 using ::testing::HasSubstr;
+using testing::Instance;
+using testing::kLayout;
+using testing::Prompt;
 
 constexpr auto kPatience = seconds(30);
 constexpr int kChunk = 16;
-constexpr KvLayout kLayout = {.layers = 2, .kv_heads = 1, .head_dim = 4};
-
-std::vector<int32_t> Prompt(int tokens, int first = 1000) {
-  std::vector<int32_t> prompt(tokens);
-  std::iota(prompt.begin(), prompt.end(), first);
-  return prompt;
-}
-
 /// Lets a thread of the connector wait inside a call of the store until the test opens it.
 class Gate {
  public:
@@ -44,102 +36,6 @@ class Gate {
  private:
   std::promise<void> entered_;
   std::promise<void> open_;
-};
-
-/// An instance: KV blocks and a connector over a store that may be shared.
-class Instance {
- public:
-  Instance(FakeStoreClient& store, const StoreConnectorOptions& options, const Clock& clock,
-           int blocks = 256)
-      : kv_(*KvPool::Create(kLayout, blocks)),
-        connector_(CreateStoreConnector(options, kv_, store, metrics_, clock, [this] {
-          { MutexLock lock(mutex_); }
-          woken_.NotifyAll();
-        })) {}
-
-  std::unique_ptr<CacheSession> Begin(std::vector<int32_t> prompt, int committed = -1,
-                                      std::string salt = "") {
-    return connector_->Begin({"request", std::move(prompt), std::move(salt), committed});
-  }
-
-  template <typename Predicate>
-  bool Await(Predicate predicate) {
-    MutexLock lock(mutex_);
-    return woken_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kPatience, predicate);
-  }
-
-  int LookUp(CacheSession& session) {
-    session.StartLookup();
-    EXPECT_TRUE(Await([&] { return session.lookup_done(); }));
-    return session.matched_tokens();
-  }
-
-  void AwaitDone(const std::shared_ptr<Ticket>& ticket) {
-    ASSERT_NE(ticket, nullptr);
-    EXPECT_TRUE(Await([&] { return ticket->done(); }));
-  }
-
-  /// Saves all of a prompt as if it were computed at once.
-  int SaveAll(CacheSession& session, const std::vector<int32_t>& table, int tokens) {
-    AwaitDone(session.Save(table, tokens));
-    return session.committed_tokens();
-  }
-
-  /// Writes what the model would compute: bytes that follow from the token and where they stand.
-  void Compute(const std::vector<int32_t>& table, const std::vector<int32_t>& prompt) {
-    ForEachByte(table, static_cast<int>(prompt.size()),
-                [&](std::byte& byte, int position, int layer, int part, size_t i) {
-                  byte = Expected(prompt[position], layer, part, i);
-                });
-  }
-
-  /// The number of leading positions whose bytes are what the model would compute.
-  int CorrectTokens(const std::vector<int32_t>& table, const std::vector<int32_t>& prompt) {
-    int correct = static_cast<int>(prompt.size());
-    ForEachByte(table, static_cast<int>(prompt.size()),
-                [&](std::byte& byte, int position, int layer, int part, size_t i) {
-                  if (byte != Expected(prompt[position], layer, part, i)) {
-                    correct = std::min(correct, position);
-                  }
-                });
-    return correct;
-  }
-
-  double Metric(const std::string& line_start) {
-    const std::string text = RenderMetrics(metrics_);
-    const size_t at = text.find("\n" + line_start + " ");
-    return at == std::string::npos ? 0 : std::stod(text.substr(at + 2 + line_start.size()));
-  }
-
-  Connector& connector() { return *connector_; }
-  void DestroyConnector() { connector_.reset(); }
-
- private:
-  static std::byte Expected(int32_t token, int layer, int part, size_t i) {
-    return static_cast<std::byte>(token * 31 + layer * 7 + part * 3 + static_cast<int>(i) + 1);
-  }
-
-  template <typename Visit>
-  void ForEachByte(const std::vector<int32_t>& table, int tokens, Visit visit) {
-    for (int position = 0; position < tokens; ++position) {
-      for (int layer = 0; layer < kLayout.layers; ++layer) {
-        for (int part = 0; part < 2; ++part) {
-          std::byte* bytes =
-              kv_.Block(layer, static_cast<KvPart>(part), table[position / kLayout.block_tokens]) +
-              position % kLayout.block_tokens * kLayout.token_bytes();
-          for (size_t i = 0; i < kLayout.token_bytes(); ++i) {
-            visit(bytes[i], position, layer, part, i);
-          }
-        }
-      }
-    }
-  }
-
-  Mutex mutex_;
-  CondVar woken_;
-  MetricRegistry metrics_;
-  KvPool kv_;
-  std::unique_ptr<Connector> connector_;
 };
 
 class StoreConnectorTest : public ::testing::Test {
@@ -246,6 +142,19 @@ TEST_F(StoreConnectorTest, ABatchTakesOneRoundTripEach) {
   consumer.AwaitDone(session->Load(table_, 0, 100));
   EXPECT_EQ(store_.Calls("Find"), 1);
   EXPECT_EQ(store_.Calls("Read"), 1);
+}
+
+TEST_F(StoreConnectorTest, LongTransfersAreCutIntoWindows) {
+  options_.window_bytes = 3 * kChunk * kLayout.all_token_bytes();
+  const auto prompt = Prompt(100);
+  Fill(prompt);
+  EXPECT_EQ(store_.Calls("Reserve"), 3);
+  Instance consumer(store_, WithRole(KvRole::kConsumer), clock_);
+  auto session = consumer.Begin(prompt);
+  ASSERT_EQ(consumer.LookUp(*session), 100);
+  consumer.AwaitDone(session->Load(table_, 0, 100));
+  EXPECT_EQ(store_.Calls("Read"), 3);
+  EXPECT_EQ(consumer.CorrectTokens(table_, prompt), 100);
 }
 
 TEST_F(StoreConnectorTest, RolesDoWhatTheyAreFor) {
@@ -642,6 +551,7 @@ TEST(StoreConnectorOptionsTest, TakesWhatTheUserWrote) {
   config.blocking_timeout = seconds(3);
   config.lookup_timeout = seconds(1);
   config.save_chunk_meta = false;
+  config.local_buffer_size = 1 << 20;
   const KvTransferConfig transfer = {.kv_connector = "LMCacheConnectorV1",
                                      .role = KvRole::kProducer,
                                      .engine_id = "",
@@ -655,6 +565,7 @@ TEST(StoreConnectorOptionsTest, TakesWhatTheUserWrote) {
   EXPECT_EQ(options.blocking_timeout, seconds(3));
   EXPECT_EQ(options.lookup_timeout, seconds(1));
   EXPECT_FALSE(options.save_chunk_meta);
+  EXPECT_EQ(options.window_bytes * options.transfer_threads, 1u << 20);
 }
 
 }  // namespace
