@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,10 +19,16 @@ class ChatTemplate {
   /// InvalidArgument with line and column for what the interpreter does not know.
   static absl::StatusOr<std::unique_ptr<ChatTemplate>> Parse(std::string_view source);
 
-  /// Renders with `variables` (messages, tools, add_generation_prompt, bos_token, eos_token, ...).
-  /// InvalidArgument for a template's own raise_exception, with its text, and for a wrong operation,
-  /// with line and column. Bounded in time and output whatever the variables say.
-  virtual absl::StatusOr<std::string> Render(const boost::json::object& variables) const = 0;
+  /// Renders with `variables` (messages, tools, add_generation_prompt, bos_token, eos_token, ...);
+  /// `now` is the time that strftime_now prints, as local time. InvalidArgument for a template's
+  /// own raise_exception, with its text, and for a wrong operation, with line and column. Bounded
+  /// in time and output whatever the variables say.
+  virtual absl::StatusOr<std::string> Render(const boost::json::object& variables,
+                                             std::chrono::system_clock::time_point now) const = 0;
+
+  absl::StatusOr<std::string> Render(const boost::json::object& variables) const {
+    return Render(variables, std::chrono::system_clock::now());
+  }
 };
 
 }  // namespace tandem::model

@@ -1,17 +1,9 @@
-#include <utf8proc.h>
-
 #include "model/tokenizer/splitter.h"
+#include "model/tokenizer/unicode.h"
 #include "model/tokenizer/utf8.h"
 
 namespace tandem::model {
 namespace {
-
-bool IsNumber(uint32_t code_point) {
-  if (code_point < 0x80) return code_point >= '0' && code_point <= '9';
-  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
-  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL ||
-         category == UTF8PROC_CATEGORY_NO;
-}
 
 class DigitSplitter : public Splitter {
  public:
