@@ -36,7 +36,12 @@ std::vector<ScheduledTokens> Scheduler::Schedule() {
 void Scheduler::RecordComputed(Sequence& sequence, int count) {
   const bool in_prompt = sequence.in_prompt();
   sequence.computed += count;
-  if (!in_prompt) return;
+  if (!in_prompt) {
+    // What is followed by a known token has been sampled before, here or elsewhere.
+    const bool reaches_end = sequence.computed == sequence.length();
+    metrics_.decode_tokens_replayed.Increment(reaches_end ? count - 1 : count);
+    return;
+  }
   sequence.computed_prompt_tokens += count;
   metrics_.prompt_tokens_computed.Increment(count);
   Publish(sequence);

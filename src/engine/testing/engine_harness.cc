@@ -19,6 +19,7 @@ void EngineHarness::Add(EngineRequest request) {
     Result& result = results[id];
     result.tokens.insert(result.tokens.end(), output.tokens.begin(), output.tokens.end());
     result.text += output.text;
+    result.text_ends.push_back(result.text.size());
     result.logprobs.insert(result.logprobs.end(), output.logprobs.begin(), output.logprobs.end());
     if (!output.prompt_logprobs.empty()) result.prompt_logprobs = output.prompt_logprobs;
     ++result.outputs;

@@ -16,6 +16,7 @@ namespace tandem::engine::testing {
 struct Result {
   std::vector<int32_t> tokens;
   std::string text;
+  std::vector<size_t> text_ends;  ///< Length of the text after each output.
   std::vector<TokenLogprobs> logprobs;
   std::vector<TokenLogprobs> prompt_logprobs;
   int outputs = 0;
