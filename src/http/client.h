@@ -20,6 +20,8 @@ struct ClientRequest {
   std::string body;
   Duration connect_timeout = std::chrono::seconds(2);
   Duration idle_timeout = std::chrono::seconds(600);  ///< The longest silence of the server.
+  /// The longest wait for the reply to begin, if that may be longer than idle_timeout.
+  Duration first_byte_timeout = Duration::zero();
   Duration total_timeout = std::chrono::hours(24);
 };
 

@@ -179,9 +179,10 @@ void ClientCall::OnBody(std::string_view part) {
 }
 
 TimePoint ClientCall::deadline() const {
-  const TimePoint phase_end =
-      connected_ ? progress_ + request_.idle_timeout : progress_ + request_.connect_timeout;
-  return std::min(phase_end, start_ + request_.total_timeout);
+  Duration silence = connected_ ? request_.idle_timeout : request_.connect_timeout;
+  const bool begun = parser_ && parser_->got_some();
+  if (connected_ && !begun) silence = std::max(silence, request_.first_byte_timeout);
+  return std::min(progress_ + silence, start_ + request_.total_timeout);
 }
 
 void ClientCall::ArmTimer() {
@@ -194,7 +195,7 @@ void ClientCall::ArmTimer() {
 void ClientCall::OnTimer() {
   if (over_) return;
   const TimePoint now = Clock::Real().Now();
-  // Reading moves the deadline on without touching the timer.
+  // Reading moves the deadline on without touching the timer, except for the first byte.
   if (now < deadline()) return ArmTimer();
   if (!connected_) {
     return End(absl::UnavailableError(fmt::format("cannot connect to {} within {:.1f} s",

@@ -24,7 +24,7 @@ class EventParser {
  private:
   void EndLine(const std::function<void(std::string_view data)>& on_event);
 
-  const size_t max_event_bytes_;
+  size_t max_event_bytes_;
   std::string line_;
   std::string data_;        // Each data field followed by a line feed.
   bool first_line_ = true;  // A byte order mark may stand there.

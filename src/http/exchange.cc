@@ -15,7 +15,8 @@ Exchange::Exchange(std::shared_ptr<ReplySink> sink, ReplyFraming framing)
 Exchange::~Exchange() {
   Respond(ErrorResponse(500, "the request was dropped without an answer"));
   MutexLock lock(mutex_);
-  if (state_ == State::kStreaming) sink_->Abort();
+  // A connection that ends before the last chunk tells the client that something is missing.
+  if (state_ == State::kStreaming) sink_->Send("", ReplyPart::kLastThenClose);
 }
 
 void Exchange::Respond(Response response) {

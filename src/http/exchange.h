@@ -12,13 +12,11 @@ namespace tandem::http {
 enum class ReplyPart { kMore, kLast, kLastThenClose };
 
 /// Where an exchange puts the bytes of its reply: a server's connection. Safe for use by several
-/// threads; neither call waits, nor calls back into the exchange before it returns.
+/// threads; Send does not wait, nor call back into the exchange before it returns.
 class ReplySink {
  public:
   virtual ~ReplySink() = default;
   virtual void Send(std::string bytes, ReplyPart part) = 0;
-  /// Breaks the connection: the reply cannot be completed.
-  virtual void Abort() = 0;
   /// Whether the connection is to end with this reply, whatever the client asked for.
   virtual bool closing() const = 0;
 };

@@ -38,6 +38,7 @@ struct Request {
   Headers headers;
   std::string body;
   std::string remote_address;  ///< "host:port" of the client.
+  std::string target;          ///< Path and query as they stood on the request line.
 
   /// The percent-decoded value of the first query parameter of that name, or nothing.
   std::optional<std::string> QueryValue(std::string_view name) const;

@@ -10,9 +10,12 @@ void Router::Add(const std::string& method, const std::string& path, Handler han
   handlers_[path][method] = std::move(handler);
 }
 
+void Router::AddFallback(Handler handler) { fallback_ = std::move(handler); }
+
 void Router::Dispatch(Request request, std::shared_ptr<ResponseWriter> writer) const {
   const auto path = handlers_.find(request.path);
   if (path == handlers_.end()) {
+    if (fallback_) return fallback_(std::move(request), std::move(writer));
     writer->Respond(ErrorResponse(404, fmt::format("there is nothing at '{}' here", request.path)));
     return;
   }

@@ -13,10 +13,13 @@ namespace tandem::http {
 class Router {
  public:
   void Add(const std::string& method, const std::string& path, Handler handler);
+  /// Answers the paths that were not added, instead of a 404.
+  void AddFallback(Handler handler);
   void Dispatch(Request request, std::shared_ptr<ResponseWriter> writer) const;
 
  private:
   std::map<std::string, std::map<std::string, Handler>> handlers_;  // path -> method -> handler
+  Handler fallback_;
 };
 
 }  // namespace tandem::http

@@ -54,6 +54,14 @@ TEST_F(RouterTest, UnknownPathIs404WithItsName) {
             R"("param":null,"code":404}})");
 }
 
+TEST_F(RouterTest, AFallbackAnswersUnknownPathsOnly) {
+  router_.AddFallback([](Request request, std::shared_ptr<ResponseWriter> writer) {
+    writer->Respond({.body = "fallback for " + request.path});
+  });
+  EXPECT_EQ(Ask("GET", "/other").body, "fallback for /other");
+  EXPECT_EQ(Ask("DELETE", "/models").status, 405);
+}
+
 TEST_F(RouterTest, WrongMethodIs405AndListsTheOthers) {
   const Response response = Ask("DELETE", "/models");
   EXPECT_EQ(response.status, 405);

@@ -29,6 +29,7 @@ bool ReadTarget(std::string_view target, Request& request) {
     const size_t slash = target.find('/', 7);
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
   }
+  request.target = target;
   const size_t question = target.find('?');
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   const std::optional<std::string> path = DecodePercent(target.substr(0, question));
@@ -70,8 +71,6 @@ void ServerConnection::Send(std::string bytes, ReplyPart part) {
   asio::post(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(bytes),
                                       part]() mutable { self->Queue(std::move(bytes), part); });
 }
-
-void ServerConnection::Abort() { Close(); }
 
 bool ServerConnection::closing() const { return state_->stopping(); }
 

@@ -19,7 +19,7 @@ namespace tandem::http {
 /// again. It keeps reading while a reply is pending: that is how a client's leaving is noticed, and
 /// a next request that comes early waits in the buffer.
 ///
-/// Everything but Send, Abort, closing, Drain and Close runs on the socket's strand. Internal.
+/// Everything but Send, closing, Drain and Close runs on the socket's strand. Internal.
 class ServerConnection : public ReplySink, public std::enable_shared_from_this<ServerConnection> {
  public:
   ServerConnection(std::shared_ptr<ServerState> state, boost::asio::ip::tcp::socket socket);
@@ -27,7 +27,6 @@ class ServerConnection : public ReplySink, public std::enable_shared_from_this<S
   void Start();
 
   void Send(std::string bytes, ReplyPart part) override;
-  void Abort() override;
   bool closing() const override;
 
   /// Closes now if no request is in flight; else the reply in flight is the last.

@@ -1,0 +1,125 @@
+#include "proxy/prefill_decode_plan.h"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <utility>
+
+namespace tandem::proxy {
+namespace {
+
+using boost::json::object;
+using boost::json::value;
+
+/// A member that is there and not null.
+const value* Find(const object& json, std::string_view name) {
+  const value* found = json.if_contains(name);
+  return found == nullptr || found->is_null() ? nullptr : found;
+}
+
+std::optional<int64_t> Integer(const object& json, std::string_view name) {
+  const value* found = Find(json, name);
+  if (found == nullptr) return std::nullopt;
+  boost::json::error_code error;
+  const auto number = found->to_number<int64_t>(error);
+  return error ? std::nullopt : std::optional(number);
+}
+
+bool IsTrue(const object& json, std::string_view name) {
+  const value* found = Find(json, name);
+  return found != nullptr && found->is_bool() && found->get_bool();
+}
+
+/// A list of strings or of lists of ids; a list of ids is one prompt.
+bool IsBatch(const object& body) {
+  const value* prompt = Find(body, "prompt");
+  if (prompt == nullptr || !prompt->is_array() || prompt->get_array().empty()) return false;
+  const value& first = prompt->get_array().front();
+  return first.is_string() || first.is_array();
+}
+
+bool HasPromptLogprobs(const object& body) {
+  return Find(body, "prompt_logprobs") != nullptr ||
+         (IsTrue(body, "echo") && Find(body, "logprobs") != nullptr);
+}
+
+}  // namespace
+
+PrefillDecodePlan::PrefillDecodePlan(std::string body) : raw_(std::move(body)) {
+  body_ = ParseObject(raw_);
+  if (!body_) return;
+  stream_ = IsTrue(*body_, "stream");
+  if (const value* options = Find(*body_, "stream_options"); options && options->is_object()) {
+    include_usage_ = IsTrue(options->get_object(), "include_usage");
+    continuous_usage_ = IsTrue(options->get_object(), "continuous_usage_stats");
+  }
+  client_wants_token_ids_ = IsTrue(*body_, "return_token_ids");
+  single_choice_ = Integer(*body_, "n").value_or(1) == 1 &&
+                   Integer(*body_, "best_of").value_or(1) <= 1 && !IsBatch(*body_);
+  max_tokens_ = Integer(*body_, "max_completion_tokens");
+  if (!max_tokens_) max_tokens_ = Integer(*body_, "max_tokens");
+  min_tokens_ = Integer(*body_, "min_tokens").value_or(0);
+  splits_ = single_choice_ && !HasPromptLogprobs(*body_) && max_tokens_.value_or(1) > 0;
+}
+
+PrefillDecodePlan PrefillDecodePlan::Whole(std::string body) {
+  PrefillDecodePlan plan;
+  plan.raw_ = std::move(body);
+  return plan;
+}
+
+std::string PrefillDecodePlan::PrefillBody() const {
+  object body = *body_;
+  body["max_tokens"] = 1;
+  if (body.contains("max_completion_tokens")) body["max_completion_tokens"] = 1;
+  if (min_tokens_ > 1) body["min_tokens"] = 1;
+  body["stream"] = false;
+  body.erase("stream_options");
+  body["kv_transfer_params"] = object{{"ret_first_tok", true}};
+  return boost::json::serialize(body);
+}
+
+bool PrefillDecodePlan::EndsWithPrefill(const object& kv_transfer_params) const {
+  if (max_tokens_ == 1) return true;
+  // With min_tokens the first token ends nothing, but the prefiller was told to stop after it.
+  if (min_tokens_ > 1) return false;
+  const value* reason = Find(kv_transfer_params, "first_tok_finish_reason");
+  return reason != nullptr && reason->is_string() && !reason->get_string().empty();
+}
+
+std::string PrefillDecodePlan::DecodeBody(const object& kv_transfer_params,
+                                          std::span<const int32_t> resume_tokens) const {
+  if (!body_) return raw_;
+  const bool ask_ids = resumable() && !client_wants_token_ids_;
+  if (kv_transfer_params.empty() && resume_tokens.empty() && !ask_ids) return raw_;
+  object body = *body_;
+  if (ask_ids) body["return_token_ids"] = true;
+  if (!kv_transfer_params.empty() || !resume_tokens.empty()) {
+    const value* own = Find(*body_, "kv_transfer_params");
+    object params = own != nullptr && own->is_object() ? own->get_object() : object();
+    for (const auto& member : kv_transfer_params) params[member.key()] = member.value();
+    // A finish reason that was not taken as the end must not reach the decoder as one.
+    params.erase("first_tok_finish_reason");
+    if (!resume_tokens.empty()) {
+      params["resume_tokens"] = boost::json::array(resume_tokens.begin(), resume_tokens.end());
+    }
+    body["kv_transfer_params"] = std::move(params);
+  }
+  return boost::json::serialize(body);
+}
+
+std::optional<object> ParseObject(std::string_view text) {
+  boost::json::error_code error;
+  value parsed = boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
+  if (error || !parsed.is_object()) return std::nullopt;
+  return std::move(parsed.get_object());
+}
+
+object HandOffParams(const object& reply) {
+  const value* params = reply.if_contains("kv_transfer_params");
+  return params != nullptr && params->is_object() ? params->get_object() : object();
+}
+
+}  // namespace tandem::proxy
