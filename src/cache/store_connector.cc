@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/hash.h"
@@ -28,6 +29,15 @@ std::string Fingerprint(const std::string& weights, const compute::KvLayout& lay
       Sha256(fmt::format("{} {} {} {} {} {}", weights, compute::KeyName(layout.dtype),
                          layout.layers, layout.kv_heads, layout.head_dim, header));
   return ToHex(std::span(digest).first(kFingerprintBytes));
+}
+
+/// Where a checkpoint lies on one host says nothing on another: of a path only the last part
+/// counts.
+std::string ModelInKeys(const std::string& model_name) {
+  std::error_code error;
+  if (!std::filesystem::exists(model_name, error)) return model_name;
+  const auto path = std::filesystem::absolute(model_name, error).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
 class StoreConnector : public Connector {
@@ -81,7 +91,7 @@ StoreConnectorOptions StoreConnectorOptions::From(const LmcacheConfig& config,
   StoreConnectorOptions options;
   options.role = transfer.role;
   options.cache_namespace = {
-      .model = model_name,
+      .model = config.lmcache_compatible_keys ? model_name : ModelInKeys(model_name),
       .dtype = std::string(compute::KeyName(layout.dtype)),
       .hash_seed = hash_seed,
       .chunk_size = config.chunk_size,

@@ -26,8 +26,9 @@ struct StoreConnectorOptions {
   int transfer_threads = 2;
   uint64_t window_bytes = uint64_t{64} << 20;  ///< That a transfer thread has on its way at once.
 
-  /// From what the user wrote. `weights_fingerprint` and `layout` go into the keys' fingerprint;
-  /// `hash_seed` is PYTHONHASHSEED, empty if unset.
+  /// From what the user wrote. `model_name` is a hub name or a path, of which the keys take the
+  /// last part only (with lmcache_compatible_keys: all, as LMCache does); `weights_fingerprint` and
+  /// `layout` go into the keys' fingerprint; `hash_seed` is PYTHONHASHSEED, empty if unset.
   static StoreConnectorOptions From(const LmcacheConfig& config, const KvTransferConfig& transfer,
                                     const std::string& model_name,
                                     const std::string& weights_fingerprint,

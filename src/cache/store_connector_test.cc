@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <future>
 
 #include "cache/testing/fake_store_client.h"
@@ -541,6 +542,22 @@ TEST(StoreConnectorOptionsTest, TheFingerprintNamesWeightsAndLayout) {
   config.lmcache_compatible_keys = true;
   EXPECT_EQ(name("weights", kLayout),
             "model=m dtype=half hash_seed=123 chunk_size=256 fingerprint=");
+}
+
+TEST(StoreConnectorOptionsTest, KeysDoNotDependOnWhereTheCheckpointLies) {
+  LmcacheConfig config;
+  const KvTransferConfig transfer = {.role = KvRole::kBoth};
+  const auto model = [&](const std::string& name) {
+    return StoreConnectorOptions::From(config, transfer, name, "w", kLayout, "")
+        .cache_namespace.model;
+  };
+  const std::string directory = ::testing::TempDir() + "store_connector_test_model";
+  std::filesystem::create_directory(directory);
+  EXPECT_EQ(model(directory), "store_connector_test_model");
+  EXPECT_EQ(model(directory + "/"), "store_connector_test_model");
+  EXPECT_EQ(model("Qwen/Qwen2.5-7B"), "Qwen/Qwen2.5-7B");
+  config.lmcache_compatible_keys = true;
+  EXPECT_EQ(model(directory), directory);
 }
 
 TEST(StoreConnectorOptionsTest, TakesWhatTheUserWrote) {
