@@ -17,6 +17,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"master", MasterCommand, "the store's metadata service (also as mooncake_master)"},
+    {"proxy", ProxyCommand, "sends each request to a prefiller, then to a decoder"},
     {"store", StoreCommand, "lends memory to the pool; put, get, ls, rm, stat on it"},
     {"up", UpCommand, "master, prefiller, decoder and proxy on this machine, supervised"},
 };
