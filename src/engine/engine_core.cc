@@ -53,8 +53,11 @@ void EngineCore::Add(EngineRequest request, OutputCallback callback, TimePoint a
     cache_.Begin(sequence);
     scheduler_.Add(sequence);
   }
-  EngineOutput output = sequence.output.Take();
-  if (!output.tokens.empty() || output.finished) Emit(sequence, std::move(output));
+  // The first output also brings the prompt's logprobs, which are yet to be computed.
+  if (sequence.prompt_logprobs.empty() || sequence.output.finished()) {
+    EngineOutput output = sequence.output.Take();
+    if (!output.tokens.empty() || output.finished) Emit(sequence, std::move(output));
+  }
   UpdateGauges();
 }
 

@@ -49,7 +49,7 @@ void ExternalCache::StartLoad(Sequence& sequence, int local) {
   CacheState& state = sequence.cache;
   state.load_first = local;
   state.load = state.session->Load(sequence.blocks, local, state.found);
-  loads_.Add(state.load, sequence.blocks);
+  pins_.Add(state.load, sequence.blocks);
 }
 
 int ExternalCache::FinishLoad(Sequence& sequence) {
@@ -83,7 +83,8 @@ void ExternalCache::Save(Sequence& sequence) {
   const int computed = std::min(sequence.computed, sequence.prompt_length());
   std::shared_ptr<cache::Ticket> ticket = sequence.cache.session->Save(sequence.blocks, computed);
   if (ticket == nullptr) return;
-  saves_.Add(ticket, sequence.blocks);
+  pins_.Add(ticket, sequence.blocks);
+  saves_.push_back({ticket, sequence.cache.saved_tokens});
   sequence.cache.saves.push_back(std::move(ticket));
 }
 
@@ -103,11 +104,21 @@ int ExternalCache::CommittedTokens(const Sequence& sequence) const {
 }
 
 void ExternalCache::ReleaseBlocks() {
-  loads_.ReleaseDone();
-  for (const auto& save : saves_.ReleaseDone()) {
-    metrics_.external_stored_tokens.Increment(save->tokens());
-    metrics_.external_stored_bytes.Increment(static_cast<double>(save->bytes()));
-  }
+  pins_.ReleaseDone();
+  CountSaves();
+}
+
+// Tickets of one sequence may end in any order, and without bytes if all was there already.
+void ExternalCache::CountSaves() {
+  std::erase_if(saves_, [this](const PendingSave& save) {
+    if (!save.ticket->done()) return false;
+    const int tokens = std::max(save.ticket->tokens() - *save.saved_tokens, 0);
+    *save.saved_tokens += tokens;
+    if (save.ticket->bytes() == 0) return true;
+    metrics_.external_stored_tokens.Increment(tokens);
+    metrics_.external_stored_bytes.Increment(static_cast<double>(save.ticket->bytes()));
+    return true;
+  });
 }
 
 Duration ExternalCache::commit_timeout() const {

@@ -16,7 +16,7 @@ class ExternalCache {
   /// `connector` may be null.
   ExternalCache(cache::Connector* connector, BlockPool& pool, EngineMetrics& metrics,
                 const Clock& clock)
-      : connector_(connector), loads_(pool), saves_(pool), metrics_(metrics), clock_(clock) {}
+      : connector_(connector), pins_(pool), metrics_(metrics), clock_(clock) {}
 
   /// Starts the lookup of a new sequence if its role loads.
   void Begin(Sequence& sequence);
@@ -41,13 +41,20 @@ class ExternalCache {
   int CommittedTokens(const Sequence& sequence) const;
   Duration commit_timeout() const;
 
-  /// Gives back the blocks of transfers that have ended.
+  /// Gives back the blocks of transfers that have ended, and counts what was saved.
   void ReleaseBlocks();
 
  private:
+  struct PendingSave {
+    std::shared_ptr<cache::Ticket> ticket;
+    std::shared_ptr<int> saved_tokens;  // Leading ones of the sequence that are counted.
+  };
+
+  void CountSaves();
+
   cache::Connector* const connector_;
-  TransferPins loads_;
-  TransferPins saves_;
+  TransferPins pins_;
+  std::vector<PendingSave> saves_;
   EngineMetrics& metrics_;
   const Clock& clock_;
 };

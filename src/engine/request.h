@@ -68,7 +68,8 @@ struct EngineOutput {
   std::string text;
   /// One a token if asked for; without values (rank 0) for a given token that came without them.
   std::vector<TokenLogprobs> logprobs;
-  /// If asked for, in the first output with a token sampled here: one a prompt token, [0] empty.
+  /// In the first output if asked for: one a prompt token, [0] empty. Absent if given tokens end
+  /// the output, or if the client has some of them.
   std::vector<TokenLogprobs> prompt_logprobs;
   bool finished = false;
   FinishReason reason = FinishReason::kStop;

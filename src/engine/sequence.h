@@ -33,6 +33,8 @@ struct CacheState {
   std::shared_ptr<cache::Ticket> load;
   int load_first = 0;  ///< Leading tokens that were here before the load.
   std::vector<std::shared_ptr<cache::Ticket>> saves;
+  /// Leading prompt tokens that its saves have brought into the cache so far.
+  std::shared_ptr<int> saved_tokens = std::make_shared<int>(0);
 };
 
 /// When a request came, got its first step, its first token and its latest token.

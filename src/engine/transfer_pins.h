@@ -19,8 +19,8 @@ class TransferPins {
   /// Takes a reference of each block.
   void Add(std::shared_ptr<cache::Ticket> ticket, std::span<const int32_t> blocks);
 
-  /// Lets go of the blocks whose tickets are done; returns those tickets.
-  std::vector<std::shared_ptr<cache::Ticket>> ReleaseDone();
+  /// Lets go of the blocks whose tickets are done.
+  void ReleaseDone();
 
  private:
   struct Pin {

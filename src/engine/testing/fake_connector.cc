@@ -91,7 +91,6 @@ class FakeConnector::Session : public cache::CacheSession {
                     table = std::vector<int32_t>(block_table.begin(), block_table.end())] {
       MutexLock lock(owner.store_.mutex);
       int64_t bytes = 0;
-      const int saved_from = first == 0 ? 0 : ends[first - 1];
       for (int i = first; i < last; ++i) {
         std::vector<std::byte> chunk;
         for (int position = i == 0 ? 0 : ends[i - 1]; position < ends[i]; ++position) {
@@ -103,7 +102,7 @@ class FakeConnector::Session : public cache::CacheSession {
         owner.store_.chunks.emplace(keys[i], std::move(chunk));
       }
       shared->committed = std::max(shared->committed.load(), ends[last - 1]);
-      ticket->Finish(ends[last - 1] - saved_from, bytes);
+      ticket->Finish(ends[last - 1], bytes);
     });
     return ticket;
   }
