@@ -19,7 +19,7 @@ absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
                ? absl::DeadlineExceededError("a transfer did not end in time")
                : absl::UnavailableError("the other end of a transfer has fallen silent");
   }
-  return status_;
+  return absl::Status(code_, message_);
 }
 
 void Transfer::Cancel() {
@@ -34,7 +34,10 @@ bool Transfer::cancelled() const {
 
 void Transfer::EndPart(const absl::Status& status) {
   MutexLock lock(mutex_);
-  if (status_.ok()) status_ = status;
+  if (code_ == absl::StatusCode::kOk) {
+    code_ = status.code();
+    message_ = std::string(status.message());
+  }
   --remaining_;
   last_progress_ = Clock::Real().Now();
   changed_.NotifyAll();

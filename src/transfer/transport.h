@@ -35,7 +35,10 @@ class Transfer {
   int remaining_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   TimePoint last_progress_ ABSL_GUARDED_BY(mutex_);
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+  // The first error, in parts: threads sharing one absl::Status look like a race to
+  // ThreadSanitizer, for which Debian's Abseil is not built.
+  absl::StatusCode code_ ABSL_GUARDED_BY(mutex_) = absl::StatusCode::kOk;
+  std::string message_ ABSL_GUARDED_BY(mutex_);
 };
 
 /// Fills `destination`, at most as long as the extent, from the start of an object.

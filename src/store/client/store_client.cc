@@ -40,7 +40,9 @@ absl::StatusOr<std::unique_ptr<StoreClient>> StoreClient::Create(const StoreClie
         master.status().code(),
         fmt::format("master_server_address: {}", std::string(master.status().message())));
   }
-  return PoolMember::Join(options, *std::move(master), HostIdentity(), metrics, clock);
+  const std::string identity =
+      options.host_identity.empty() ? HostIdentity() : options.host_identity;
+  return PoolMember::Join(options, *std::move(master), identity, metrics, clock);
 }
 
 }  // namespace tandem::store

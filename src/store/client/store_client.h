@@ -24,6 +24,7 @@ struct StoreClientOptions {
   uint64_t local_buffer_bytes = 1 << 30;  ///< The most memory for reads from other hosts in flight.
   Duration call_timeout = std::chrono::seconds(5);      ///< Of one call to the master.
   Duration transfer_timeout = std::chrono::seconds(1);  ///< Silence after which a transfer fails.
+  std::string host_identity;  ///< Empty: this host's. Another one keeps it from mapping memory.
   bool verify_local_reads = false;  ///< Check checksums of mapped reads as well.
 };
 

@@ -1,0 +1,118 @@
+"""`tandem store`: a node that lends memory, and the commands that look after objects."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import harness
+
+
+class StoreCommandTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="tandem-test-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.master = harness.Role(
+            "master", ["master", "--rpc_port=0", "--metrics_port=0",
+                       "--enable_http_metadata_server=true", "--http_metadata_server_port=0"],
+            directory.name, ready_flag="--ready_file").start()
+        self.addCleanup(self.master.stop)
+        self.metadata = f"http://127.0.0.1:{self.master.ports['metadata']}/metadata"
+        self.node = self.start_node("node")
+
+    def start_node(self, name, *flags):
+        node = harness.Role(name, ["store", "serve", f"--master={self.address}",
+                                   f"--metadata-server={self.metadata}", "--segment-size=64MB",
+                                   *flags], self.directory).start()
+        self.addCleanup(node.stop)
+        return node
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.master.ports['rpc']}"
+
+    def run_store(self, *arguments, stdin=b"", master=None):
+        return subprocess.run(
+            [harness.PROGRAM, "store", *arguments, f"--master={master or self.address}"],
+            input=stdin, capture_output=True, timeout=60 * harness.PATIENCE)
+
+    def succeed(self, *arguments, stdin=b""):
+        result = self.run_store(*arguments, stdin=stdin)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        return result.stdout
+
+    def fail(self, code, *arguments, **options):
+        result = self.run_store(*arguments, **options)
+        self.assertEqual(result.returncode, code, result.stderr.decode())
+        return result.stderr.decode()
+
+    def test_objects_go_in_and_come_out(self):
+        value = os.urandom(14 << 20)
+        source, target = self.directory / "in", self.directory / "out"
+        source.write_bytes(value)
+        self.succeed("put", "models/a", str(source))
+        self.succeed("get", "models/a", str(target))
+        self.assertEqual(target.read_bytes(), value)
+        self.succeed("put", "models/b", "-", stdin=b"from standard input")
+        self.assertEqual(self.succeed("get", "models/b"), b"from standard input")
+        self.assertEqual(self.succeed("ls").decode().split(), ["models/a", "models/b"])
+        self.assertEqual(json.loads(self.succeed("ls", "models/b", "--json")), ["models/b"])
+        described = json.loads(self.succeed("stat", "models/a", "--json"))
+        self.assertEqual((described["key"], described["size"]), ("models/a", 14 << 20))
+        self.assertEqual([replica["segment"] for replica in described["replicas"]],
+                         [f"127.0.0.1:{self.node.ports['data']}"])
+        self.assertIn("written once", self.fail(1, "put", "models/b", "-", stdin=b"again"))
+        self.succeed("rm", "--force", "models/a", "models/b")
+        self.assertIn("not found", self.fail(1, "get", "models/a"))
+        self.assertIn("not found", self.fail(1, "stat", "models/a"))
+
+    def test_wrong_command_lines_are_told(self):
+        self.assertIn("KEY", self.fail(2, "get"))
+        self.assertIn("--segment-size", self.fail(2, "serve", "--segment-size=10XB"))
+        self.assertIn("'nowhere'", self.fail(2, "ls", master="nowhere"))
+        refused = self.fail(1, "ls", master="127.0.0.1:1")
+        self.assertIn("127.0.0.1:1", refused)
+        self.assertIn("--rpc_port", refused)
+        self.assertIn("metadata_server", self.fail(
+            1, "serve", "--metadata-server=http://127.0.0.1:1/metadata"))
+        device = self.fail(2, "serve", "--protocol=rdma", "--device-name=no_such_device")
+        self.assertIn("no_such_device", device)
+        self.assertIn('protocol: "tcp"', device)
+
+    def test_a_node_registers_and_leaves_nothing_behind(self):
+        segment = f"127.0.0.1:{self.node.ports['data']}"
+        entry = harness.http.client.HTTPConnection("127.0.0.1", self.master.ports["metadata"])
+        entry.request("GET", f"/metadata?key=mooncake/ram/{segment}")
+        registered = json.loads(entry.getresponse().read())
+        self.assertEqual((registered["name"], registered["protocol"]), (segment, "tcp"))
+        self.assertEqual(registered["buffers"][0]["length"], 64 << 20)
+        self.assertEqual(self.node.stop(), 0)
+        entry.request("GET", f"/metadata?key=mooncake/ram/{segment}")
+        self.assertEqual(entry.getresponse().status, 404)
+        entry.close()
+        self.assertIn("(-200)", self.fail(1, "put", "key", "-", stdin=b"value"))
+
+    def test_a_masters_restart_loses_no_object(self):
+        self.succeed("put", "kept", "-", stdin=b"value")
+        self.succeed("put", "removed", "-", stdin=b"value")
+        self.succeed("rm", "removed")
+        harness.wait_until(lambda: "removed" not in self.succeed("ls").decode(), 10, "the removal")
+        self.master.kill()
+        self.fail(1, "get", "kept")
+        self.master.restart()
+        harness.wait_until(lambda: self.run_store("get", "kept").stdout == b"value", 10,
+                           "the object to be registered again")
+
+    def test_a_killed_node_is_a_miss(self):
+        self.succeed("put", "key", "-", stdin=b"value")
+        self.node.kill()
+        self.assertIn("cannot get key", self.fail(1, "get", "key"))
+        # It was reported, so that nobody else tries.
+        self.assertIn("not found", self.fail(1, "get", "key"))
+
+
+if __name__ == "__main__":
+    unittest.main()
