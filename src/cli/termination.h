@@ -17,6 +17,9 @@ class Termination {
   /// Waits for a signal, however long it takes: it is what a server does while it serves.
   void Wait();
 
+  /// Takes the signal that has come; the next one ends the process at once.
+  void EndProcessAtNextSignal();
+
  private:
   int fd_;
 };
