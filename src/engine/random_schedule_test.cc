@@ -31,7 +31,7 @@ HarnessOptions RandomOptions(Dice& dice, FakeStore& store) {
   HarnessOptions options;
   options.block_tokens = dice.Chance(0.5) ? 16 : 4;
   options.engine.max_model_len = 160;
-  options.engine.num_blocks = dice.Between(160, 260) / options.block_tokens;
+  options.engine.num_blocks = dice.Between(160, 220) / options.block_tokens;
   options.engine.max_num_seqs = dice.Between(1, 10);
   options.engine.max_num_batched_tokens = dice.Between(1, 100);
   options.engine.enable_prefix_caching = dice.Chance(0.5);
@@ -58,11 +58,11 @@ EngineRequest RandomRequest(Dice& dice, const std::string& id) {
   if (dice.Chance(0.3)) sampling.repetition_penalty = 1.2f;
   if (dice.Chance(0.2)) sampling.frequency_penalty = 0.5f;
   if (dice.Chance(0.2)) sampling.logit_bias = {{30, 3.0f}, {28, 2.0f}, {29, 2.0f}};
-  sampling.max_tokens = dice.Between(1, 40);
+  sampling.max_tokens = dice.Between(1, 60);
   if (dice.Chance(0.2)) sampling.min_tokens = dice.Between(0, sampling.max_tokens);
   if (dice.Chance(0.3)) sampling.stop = {"stop", "a", "[40"};
   if (dice.Chance(0.2)) sampling.stop_token_ids = {45, 50};
-  sampling.ignore_eos = dice.Chance(0.3);
+  sampling.ignore_eos = dice.Chance(0.6);
   sampling.include_stop_str_in_output = dice.Chance(0.3);
   if (dice.Chance(0.3)) sampling.logprobs = dice.Between(0, 3);
   if (dice.Chance(0.1)) sampling.prompt_logprobs = 1;

@@ -107,7 +107,11 @@ Scheduler::Admission Scheduler::Admit(Sequence& sequence, int budget) {
   const int local = local_blocks * options_.block_tokens;
   const bool load = cache_.FoundTokens(sequence) > local;
   const int wanted = BlocksFor(sequence.length()) - local_blocks;
-  if ((!load && budget == 0) || !pool_.Allocate(wanted, table)) {
+  // A block more for each that is there already, so that their next tokens do not at once take
+  // away what is given here.
+  const int headroom = static_cast<int>(running_.size() + loading_.size());
+  const bool room = pool_.free_blocks() >= wanted + headroom;
+  if ((!load && budget == 0) || !room || !pool_.Allocate(wanted, table)) {
     pool_.Release(table);
     return Admission::kNoRoom;
   }
