@@ -55,7 +55,8 @@ class DecoderGolden : public ::testing::Test {
   void ExpectGreedy(const boost::json::value& golden) {
     const std::vector<int32_t> expected = Ids(golden.at("greedy_ids"));
     const boost::json::array& top = golden.at("top5_logprobs").as_array();
-    TestSequence sequence(model_->config(), 1024);
+    testing::TestPool pool(model_->config(), 1024);
+    TestSequence sequence(pool, 1024);
     Logits logits = sequence.Run(*decoder_, Ids(golden.at("prompt_ids")), TokenPath::kPrefill,
                                  LogitRows::kLast);
     for (size_t step = 0; step < expected.size(); ++step) {
@@ -73,7 +74,8 @@ class DecoderGolden : public ::testing::Test {
     const std::vector<int32_t> tokens = Ids(TeacherForced().at("prompt_ids"));
     const std::vector<int32_t> argmax = Ids(TeacherForced().at("argmax"));
     const auto gaps = boost::json::value_to<std::vector<double>>(TeacherForced().at("top2_gap"));
-    TestSequence sequence(model_->config(), static_cast<int>(tokens.size()));
+    testing::TestPool pool(model_->config(), static_cast<int>(tokens.size()));
+    TestSequence sequence(pool, static_cast<int>(tokens.size()));
     double negative_log = 0;
     int clear = 0, agreeing = 0;
     for (size_t first = 0; first < tokens.size(); first += at_once) {
@@ -105,7 +107,8 @@ class DecoderGolden : public ::testing::Test {
     const auto bytes = testing::ReadFile(kFixtures + "/kv_2ltd_first20.f16.bin");
     if (!bytes) GTEST_SKIP() << "no " << kFixtures << "/kv_2ltd_first20.f16.bin";
     const std::vector<int32_t> tokens = Ids(TeacherForced().at("prompt_ids"));
-    TestSequence sequence(model_->config(), 64);
+    testing::TestPool pool(model_->config(), 64);
+    TestSequence sequence(pool, 64);
     sequence.Run(*decoder_, {tokens.data(), 20}, path, LogitRows::kNone);
     const std::vector<std::byte> computed = sequence.KvBytes(20);
     ASSERT_EQ(computed.size(), bytes->size());

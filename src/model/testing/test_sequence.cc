@@ -9,22 +9,35 @@
 namespace tandem::model::testing {
 namespace {
 
-compute::KvPool MakePool(const ModelConfig& config, int max_tokens) {
+// Each sequence rounds up to whole blocks.
+constexpr int kSpareBlocks = 64;
+
+int Blocks(int tokens) {
+  const int block_tokens = compute::KvLayout().block_tokens;
+  return (tokens + block_tokens - 1) / block_tokens;
+}
+
+compute::KvPool MakeKvPool(const ModelConfig& config, int max_tokens) {
   compute::KvLayout layout;
   layout.layers = config.layers;
   layout.kv_heads = config.kv_heads;
   layout.head_dim = config.head_dim;
   layout.dtype = config.dtype;
-  const int blocks = (max_tokens + layout.block_tokens - 1) / layout.block_tokens;
-  return std::move(compute::KvPool::Create(layout, blocks)).value();
+  return std::move(compute::KvPool::Create(layout, Blocks(max_tokens) + kSpareBlocks)).value();
 }
 
 }  // namespace
 
-TestSequence::TestSequence(const ModelConfig& config, int max_tokens, uint64_t seed)
-    : pool_(MakePool(config, max_tokens)), block_table_(pool_.num_blocks()) {
-  std::iota(block_table_.begin(), block_table_.end(), 0);
-  std::shuffle(block_table_.begin(), block_table_.end(), std::mt19937_64(seed));
+TestPool::TestPool(const ModelConfig& config, int max_tokens, uint64_t seed)
+    : kv_(MakeKvPool(config, max_tokens)), free_(kv_.num_blocks()) {
+  std::iota(free_.begin(), free_.end(), 0);
+  std::shuffle(free_.begin(), free_.end(), std::mt19937_64(seed));
+}
+
+std::vector<int32_t> TestPool::Take(int tokens) {
+  const std::vector<int32_t> taken(free_.end() - Blocks(tokens), free_.end());
+  free_.resize(free_.size() - taken.size());
+  return taken;
 }
 
 BatchSegment TestSequence::Next(std::span<const int32_t> tokens, TokenPath path, LogitRows logits) {
@@ -36,17 +49,16 @@ BatchSegment TestSequence::Next(std::span<const int32_t> tokens, TokenPath path,
 Logits TestSequence::Run(Decoder& decoder, std::span<const int32_t> tokens, TokenPath path,
                          LogitRows logits) {
   const BatchSegment segment = Next(tokens, path, logits);
-  return decoder.Forward({&segment, 1}, pool_);
+  return decoder.Forward({&segment, 1}, kv_);
 }
 
 std::vector<std::byte> TestSequence::KvBytes(int tokens) const {
-  const compute::KvLayout& layout = pool_.layout();
+  const compute::KvLayout& layout = kv_.layout();
   std::vector<std::byte> bytes;
   for (const compute::KvPart part : {compute::KvPart::kKey, compute::KvPart::kValue}) {
     for (int layer = 0; layer < layout.layers; ++layer) {
       for (int token = 0; token < tokens; ++token) {
-        const std::byte* block =
-            pool_.Block(layer, part, block_table_[token / layout.block_tokens]);
+        const std::byte* block = kv_.Block(layer, part, block_table_[token / layout.block_tokens]);
         const std::byte* row = block + token % layout.block_tokens * layout.token_bytes();
         bytes.insert(bytes.end(), row, row + layout.token_bytes());
       }

@@ -9,13 +9,27 @@
 
 namespace tandem::model::testing {
 
-/// A sequence and its KV blocks, which it takes from a pool of its own.
+/// KV blocks that sequences of one batch share.
+class TestPool {
+ public:
+  /// Room for `max_tokens`, in blocks whose order is shuffled by `seed`.
+  TestPool(const ModelConfig& config, int max_tokens, uint64_t seed = 1);
+
+  const compute::KvPool& kv() const { return kv_; }
+  /// Blocks for `tokens` tokens that nobody has yet.
+  std::vector<int32_t> Take(int tokens);
+
+ private:
+  compute::KvPool kv_;
+  std::vector<int32_t> free_;
+};
+
+/// A sequence that keeps count of what is computed.
 class TestSequence {
  public:
-  /// Room for `max_tokens`. Blocks stand in the pool in a shuffled order that `seed` gives.
-  TestSequence(const ModelConfig& config, int max_tokens, uint64_t seed = 1);
+  TestSequence(TestPool& pool, int max_tokens)
+      : kv_(pool.kv()), block_table_(pool.Take(max_tokens)) {}
 
-  const compute::KvPool& pool() const { return pool_; }
   int length() const { return length_; }
 
   /// Its next tokens as a segment; they count as computed from then on.
@@ -28,8 +42,8 @@ class TestSequence {
   std::vector<std::byte> KvBytes(int tokens) const;
 
  private:
-  compute::KvPool pool_;
-  std::vector<int32_t> block_table_;
+  const compute::KvPool& kv_;
+  const std::vector<int32_t> block_table_;
   int length_ = 0;
 };
 
