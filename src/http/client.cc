@@ -84,8 +84,8 @@ absl::StatusOr<Response> Client::Fetch(ClientRequest request) {
                    pending->ended.NotifyAll();
                  }});
   MutexLock lock(pending->mutex);
-  const bool done =
-      pending->ended.WaitUntil(pending->mutex, deadline, [&pending] { return pending->done; });
+  const bool done = pending->ended.WaitUntil(
+      pending->mutex, deadline, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return pending->done; });
   if (!done) {
     call->Cancel();
     return absl::DeadlineExceededError(fmt::format("no reply from {}", url));

@@ -29,7 +29,8 @@ std::vector<std::shared_ptr<ServerConnection>> ServerState::Connections() const 
 
 bool ServerState::WaitUntilEmpty(TimePoint deadline) {
   MutexLock lock(mutex_);
-  return removed_.WaitUntil(mutex_, deadline, [this] { return connections_.empty(); });
+  return removed_.WaitUntil(
+      mutex_, deadline, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return connections_.empty(); });
 }
 
 }  // namespace tandem::http

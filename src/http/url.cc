@@ -66,6 +66,8 @@ absl::StatusOr<Url> ParseUrl(std::string_view text) {
     authority.remove_prefix(url.host.size());
   }
   if (url.host.empty()) return BadUrl(text, "it has no host");
+  if (url.host.find_first_of("[]") != std::string::npos)
+    return BadUrl(text, "its host has a bracket");
   if (!authority.empty()) {
     if (authority.front() != ':') return BadUrl(text, "something stands between host and port");
     ASSIGN_OR_RETURN(url.port, ParsePort(text, authority.substr(1)));

@@ -34,9 +34,10 @@ TEST(UrlTest, ReadsIpv6) {
 }
 
 TEST(UrlTest, ErrorsNameTheAddress) {
-  for (const char* bad : {"", "https://a", "ftp://a", "http://", "http://:80",
-                          "http://a:", "http://a:0", "http://a:65536", "http://a:8x", "http://[::1",
-                          "http://[::1]x", "http://u@a", "http://a/b c", "http://a/\r\nX: y"}) {
+  for (const char* bad :
+       {"", "https://a", "ftp://a", "http://", "http://:80", "http://a:", "http://a:0",
+        "http://a:65536", "http://a:8x", "http://[::1", "http://[::1]x", "http://u@a",
+        "http://[[a]", "http://a]", "http://a/b c", "http://a/\r\nX: y"}) {
     const auto url = ParseUrl(bad);
     ASSERT_FALSE(url.ok()) << bad;
     EXPECT_EQ(url.status().code(), absl::StatusCode::kInvalidArgument);

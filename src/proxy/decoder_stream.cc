@@ -27,8 +27,10 @@ void DecoderStream::RelayEvent(std::string_view data, std::string& out) {
     return;
   }
   std::string chunk(data);
+  const size_t known = ids_.size();
   CollectTokenIds(chunk, ids_);
   if (HasFinishReason(chunk)) finished_ = true;
+  if (ids_.size() == known && HasText(chunk)) ids_missing_ = true;
   if (treatment_.strip_ids) {
     StripTokenIds(chunk);
     if (IsEmptyChunk(chunk)) return;

@@ -31,6 +31,8 @@ class DecoderStream {
 
   /// Every id that the client has been sent the text of.
   std::span<const int32_t> ids() const { return ids_; }
+  /// Whether another decoder can go on after ids(): the client has no text whose ids are unknown.
+  bool continuable() const { return treatment_.collect_ids && !ids_missing_; }
   /// Whether the end of the stream has passed.
   bool done() const { return done_; }
   /// Whether the choice has ended, so that only usage and the end of the stream may be missing.
@@ -44,6 +46,7 @@ class DecoderStream {
   bool continued_ = false;
   bool done_ = false;
   bool finished_ = false;
+  bool ids_missing_ = false;
   std::vector<int32_t> ids_;
   std::string first_chunk_;
 };

@@ -20,11 +20,16 @@ http::ClientRequest Ask(const InstancePool& pool, int instance, const std::strin
           .total_timeout = kProbeTimeout};
 }
 
-/// The namespace in the reply to GET /version, or nothing.
-std::string NamespaceOf(const std::string& version) {
+/// Takes the namespace from the reply to GET /version, which an instance of another make has not.
+void ReadVersion(const std::string& version, InstancePool& pool, int instance) {
   const std::optional<boost::json::object> json = ParseObject(version);
-  const boost::json::value* found = json ? json->if_contains("kv_namespace") : nullptr;
-  return found != nullptr && found->is_string() ? std::string(found->get_string().c_str()) : "";
+  if (!json) return;
+  const boost::json::value* found = json->if_contains("kv_namespace");
+  if (found != nullptr && found->is_string()) {
+    pool.SetNamespace(instance, found->get_string().c_str());
+  } else {
+    pool.MarkForeign(instance);
+  }
 }
 
 }  // namespace
@@ -60,7 +65,8 @@ void HealthProber::Run() {
       pools_[p]->CancelCalls(prefill_patience_);
     }
     MutexLock lock(mutex_);
-    stopping = stop_.WaitUntil(mutex_, next, [this] { return stopping_; });
+    stopping = stop_.WaitUntil(mutex_, next,
+                               [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; });
   }
 }
 
@@ -98,8 +104,7 @@ void HealthProber::ProbeVersion(InstancePool& pool, int instance) {
                 {.on_body = [body](std::string_view part) { body->append(part); },
                  .on_end =
                      [&pool, instance, body](const absl::Status& end) {
-                       const std::string found = end.ok() ? NamespaceOf(*body) : "";
-                       if (!found.empty()) pool.SetNamespace(instance, found);
+                       if (end.ok()) ReadVersion(*body, pool, instance);
                      }});
 }
 

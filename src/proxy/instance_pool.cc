@@ -53,11 +53,33 @@ void InstancePool::MarkDown(int instance, const std::string& reason) {
   state.down_since = clock_.Now();
   // It may come back with another model or other options.
   state.cache_namespace.clear();
+  state.foreign = false;
 }
 
 void InstancePool::SetNamespace(int instance, const std::string& cache_namespace) {
   MutexLock lock(mutex_);
   states_[instance].cache_namespace = cache_namespace;
+  states_[instance].foreign = false;
+}
+
+void InstancePool::MarkForeign(int instance) {
+  MutexLock lock(mutex_);
+  State& state = states_[instance];
+  if (!state.foreign) {
+    spdlog::info(
+        "{} {} tells no KV cache namespace: it gets whole requests, and continues no stream", role_,
+        addresses_[instance]);
+  }
+  state.foreign = true;
+}
+
+std::set<int> InstancePool::Foreign() const {
+  std::set<int> foreign;
+  MutexLock lock(mutex_);
+  for (size_t i = 0; i < states_.size(); ++i) {
+    if (states_[i].foreign) foreign.insert(static_cast<int>(i));
+  }
+  return foreign;
 }
 
 std::vector<InstanceStatus> InstancePool::Status() const {
@@ -69,8 +91,10 @@ std::vector<InstanceStatus> InstancePool::Status() const {
 InstanceStatus InstancePool::Status(int instance) const {
   MutexLock lock(mutex_);
   const State& state = states_[instance];
-  return {
-      .address = addresses_[instance], .up = state.up, .cache_namespace = state.cache_namespace};
+  return {.address = addresses_[instance],
+          .up = state.up,
+          .cache_namespace = state.cache_namespace,
+          .foreign = state.foreign};
 }
 
 void InstancePool::Track(int instance, const std::shared_ptr<http::Call>& call) {

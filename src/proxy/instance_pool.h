@@ -18,6 +18,8 @@ struct InstanceStatus {
   std::string address;
   bool up = true;               ///< An instance counts as up until something says otherwise.
   std::string cache_namespace;  ///< Empty: not told yet.
+  /// Another kind of server, which ignores the ids it is to continue after.
+  bool foreign = false;
 };
 
 /// The instances of one role, numbered from 0: which of them are up, and whose turn it is. Safe for
@@ -44,6 +46,9 @@ class InstancePool {
   void MarkUp(int instance);
   void MarkDown(int instance, const std::string& reason);
   void SetNamespace(int instance, const std::string& cache_namespace);
+  void MarkForeign(int instance);
+  /// Those that cannot continue a stream.
+  std::set<int> Foreign() const;
 
   std::vector<InstanceStatus> Status() const;
   InstanceStatus Status(int instance) const;
@@ -58,6 +63,7 @@ class InstancePool {
     bool up = true;
     TimePoint down_since;
     std::string cache_namespace;
+    bool foreign = false;
     std::vector<std::weak_ptr<http::Call>> calls;
   };
 

@@ -30,8 +30,10 @@ http::Response JsonReply(int status, const boost::json::object& json) {
 boost::json::array ToJson(const InstancePool& pool) {
   boost::json::array instances;
   for (const InstanceStatus& status : pool.Status()) {
-    instances.emplace_back(boost::json::object{
-        {"address", status.address}, {"up", status.up}, {"kv_namespace", status.cache_namespace}});
+    instances.emplace_back(boost::json::object{{"address", status.address},
+                                               {"up", status.up},
+                                               {"kv_namespace", status.cache_namespace},
+                                               {"foreign", status.foreign}});
   }
   return instances;
 }

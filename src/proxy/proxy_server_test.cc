@@ -19,6 +19,7 @@ namespace {
 using boost::json::object;
 using boost::json::parse;
 using boost::json::value;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -294,6 +295,35 @@ TEST_F(ProxyServerTest, AStreamThatNobodyCanContinueEndsWithAnError) {
     EXPECT_THAT(stream.others, ElementsAre(HasSubstr("\"error\""), "[DONE]"));
   }
   EXPECT_EQ(Metric("tandem_proxy_broken_streams_total"), 2);
+}
+
+TEST_F(ProxyServerTest, AServerOfAnotherMakeContinuesNoStream) {
+  FakeInstance prefiller;
+  FakeInstance breaking({.break_after = 2});
+  FakeInstance foreign({.cache_namespace = ""});
+  Start({prefiller.address()}, {breaking.address(), foreign.address()},
+        {.probe_interval = std::chrono::milliseconds(20)});
+  ASSERT_TRUE(GetUntil("/health", [](const http::Response& response) {
+    return response.body.find("\"foreign\":true") != std::string::npos;
+  }));
+  for (int i = 0; i < 2; ++i) {
+    const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true})"));
+    EXPECT_THAT(stream.text, AnyOf("t1 t2 ", "t1 t2 t3 "));
+  }
+  ASSERT_THAT(foreign.seen(), SizeIs(1));
+  EXPECT_FALSE(
+      foreign.seen()[0].body.at("kv_transfer_params").as_object().contains("resume_tokens"));
+}
+
+TEST_F(ProxyServerTest, AStreamWithoutIdsIsNotContinued) {
+  FakeInstance prefiller;
+  FakeInstance breaking({.break_after = 2, .cache_namespace = ""});
+  FakeInstance decoder;
+  Start({prefiller.address()}, {breaking.address(), decoder.address()});
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true})"));
+  EXPECT_EQ(stream.text, "t1 t2 ");
+  EXPECT_THAT(stream.others, ElementsAre(HasSubstr("\"error\""), "[DONE]"));
+  EXPECT_THAT(decoder.seen(), IsEmpty());
 }
 
 TEST_F(ProxyServerTest, AClientThatLeavesEndsThePrefill) {

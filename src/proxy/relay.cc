@@ -31,6 +31,7 @@ void Relay::Start() {
 }
 
 std::optional<int> Relay::NextInstance() {
+  if (!stream_.ids().empty()) tried_.merge(pool_->Foreign());
   std::optional<int> next = pool_->Choose(scope_->session(), tried_);
   if (!next) next = pool_->ChooseAny(tried_);
   if (!next && may_ask_prefillers_) {
@@ -98,7 +99,7 @@ void Relay::OnFailure(const absl::Status& failure) {
   // Only the end of the stream is missing, and usage, which nobody else knows.
   if (stream_started_ && stream_.finished()) return EndStream();
   const std::string reason(failure.message());
-  if (stream_started_ && !plan_.resumable()) return GiveUp(reason);
+  if (stream_started_ && !stream_.continuable()) return GiveUp(reason);
   const std::optional<int> next = NextInstance();
   if (!next) return GiveUp(reason);
 

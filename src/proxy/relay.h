@@ -20,7 +20,7 @@ namespace tandem::proxy {
 /// the other.
 class Relay : public std::enable_shared_from_this<Relay> {
  public:
-  /// `hand_off` are the prefiller's parameters, empty without one. `prefill_end` is when they came.
+  /// `hand_off` are the prefiller's parameters, empty without one.
   Relay(std::shared_ptr<RequestScope> scope, PrefillDecodePlan plan, boost::json::object hand_off);
 
   /// Lets a prefiller answer when no decoder can.

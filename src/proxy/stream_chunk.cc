@@ -78,6 +78,11 @@ bool IsEmptyChunk(std::string_view chunk) {
          !(Contains(chunk, "\"logprobs\":{"));
 }
 
+bool HasText(std::string_view chunk) {
+  const bool opens = Contains(chunk, "\"role\":\"");
+  return Contains(chunk, "\"finish_reason\":") && !opens && !IsEmptyChunk(chunk);
+}
+
 bool HasFinishReason(std::string_view chunk) { return Contains(chunk, "\"finish_reason\":\""); }
 
 std::string ContinueChunk(const std::string& chunk, const std::string& first) {

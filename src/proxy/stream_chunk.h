@@ -19,6 +19,9 @@ void StripTokenIds(std::string& chunk);
 /// end. A decoder sends such ones only to tell ids.
 bool IsEmptyChunk(std::string_view chunk);
 
+/// Whether a chunk has output: neither an opening with the role, nor usage, nor an error.
+bool HasText(std::string_view chunk);
+
 /// Whether a choice of the chunk says how it ended.
 bool HasFinishReason(std::string_view chunk);
 

@@ -15,7 +15,8 @@ class Event {
   /// Returns whether it has happened within `limit`.
   bool Wait(Duration limit = std::chrono::seconds(10)) {
     MutexLock lock(mutex_);
-    return changed_.WaitUntil(mutex_, Clock::Real().Now() + limit, [this] { return set_; });
+    return changed_.WaitUntil(mutex_, Clock::Real().Now() + limit,
+                              [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return set_; });
   }
 
  private:

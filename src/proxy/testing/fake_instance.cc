@@ -68,18 +68,21 @@ std::vector<SeenRequest> FakeInstance::seen() const {
 bool FakeInstance::WaitForRequests(size_t count) const {
   MutexLock lock(mutex_);
   return changed_.WaitUntil(mutex_, Clock::Real().Now() + kLimit,
-                            [&] { return seen_.size() >= count; });
+                            [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return seen_.size() >= count; });
 }
 
 bool FakeInstance::WaitForLeaver() const {
   MutexLock lock(mutex_);
-  return changed_.WaitUntil(mutex_, Clock::Real().Now() + kLimit, [&] { return leavers_ > 0; });
+  return changed_.WaitUntil(mutex_, Clock::Real().Now() + kLimit,
+                            [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return leavers_ > 0; });
 }
 
 void FakeInstance::Answer(http::Request request, std::shared_ptr<http::ResponseWriter> writer) {
   if (request.path == "/health") return writer->Respond({});
   if (request.path == "/version") {
-    return writer->Respond(Json({{"kv_namespace", behaviour_.cache_namespace}}));
+    object version{{"version", "0"}};
+    if (!foreign()) version["kv_namespace"] = behaviour_.cache_namespace;
+    return writer->Respond(Json(version));
   }
   if (!request.path.ends_with("completions")) {
     return writer->Respond({.status = 201,
@@ -133,7 +136,7 @@ void FakeInstance::AnswerCompletion(const object& body,
     if (behaviour_.break_after >= 0 && id > behaviour_.break_after) return;
     object choice{{"index", 0}, {"text", Text(id)}};
     choice["finish_reason"] = id == span.to ? value("length") : value();
-    if (body.contains("return_token_ids")) choice["token_ids"] = array{id};
+    if (!foreign() && body.contains("return_token_ids")) choice["token_ids"] = array{id};
     writer->Write(http::FormatEvent(boost::json::serialize(Chunk(reply_id, choice))));
   }
   writer->Write(http::FormatEvent("[DONE]"));

@@ -28,7 +28,7 @@ class FakeInstance {
     std::string first_finish;  ///< What a prefill tells as first_tok_finish_reason.
     int break_after = -1;      ///< Tokens after which a stream's connection breaks, at once if 0.
     bool silent = false;       ///< Never answers completions.
-    std::string cache_namespace = "ns";
+    std::string cache_namespace = "ns";  ///< Empty: a server of another make, which knows no ids.
   };
 
   FakeInstance() : FakeInstance(Behaviour{}) {}
@@ -47,6 +47,7 @@ class FakeInstance {
   void Stop();
 
  private:
+  bool foreign() const { return behaviour_.cache_namespace.empty(); }
   void Answer(http::Request request, std::shared_ptr<http::ResponseWriter> writer);
   void AnswerCompletion(const boost::json::object& body,
                         const std::shared_ptr<http::ResponseWriter>& writer);
