@@ -1,0 +1,31 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "transfer/message.h"
+
+namespace {
+
+using namespace tandem::transfer;
+
+void Check(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
+  if (const auto request = UnpackRequest(bytes); request.ok()) {
+    // What a server does with it must stay inside the extent.
+    Check(request->position + request->length <= request->extent.length);
+    Check(request->length <= kMaxMessageBytes);
+    const std::string again = Pack(*request);
+    Check(UnpackRequest(std::as_bytes(std::span(again.data(), again.size()))).ok());
+  }
+  (void)UnpackReply(bytes);
+  if (const auto object = UnpackObject({0, 1 << 20, 1}, bytes); object.ok()) {
+    Check(object->size <= 1 << 20 && !object->key.empty());
+  }
+  return 0;
+}
