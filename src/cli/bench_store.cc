@@ -154,8 +154,8 @@ class OwnMaster {
 
 absl::StatusOr<std::vector<StoreFigure>> BenchStore(const BenchStoreOptions& options) {
   const std::string prefix = fmt::format("bench/{}/", getpid());
+  std::unique_ptr<OwnMaster> own_master;  // Outlives the members of its pool.
   ASSIGN_OR_RETURN(const auto owner, OwnerProcess::Fork(options, prefix));
-  std::unique_ptr<OwnMaster> own_master;
   std::string master = options.master;
   if (master.empty()) {
     own_master = std::make_unique<OwnMaster>();
