@@ -1,6 +1,8 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 
 #include "engine/softmax.h"
@@ -38,6 +40,20 @@ void KeepNucleus(std::vector<ScoredToken>& candidates, double least) {
   size_t kept = 0;
   while (kept < candidates.size() && (kept == 0 || sum < least)) sum += candidates[kept++].second;
   candidates.resize(kept);
+}
+
+// A weight such that the weights from it up sum to `least` or more, found without sorting: sums by
+// the leading bits of the weights, which order as the weights do.
+float NucleusBound(std::span<const float> weights, double least) {
+  constexpr int kShift = 20;  // Leaves the exponent and three bits of the mantissa.
+  constexpr uint32_t kBuckets = (std::bit_cast<uint32_t>(1.0f) >> kShift) + 1;  // Weights are <= 1.
+  std::array<double, kBuckets> sums = {};
+  for (const float weight : weights) sums[std::bit_cast<uint32_t>(weight) >> kShift] += weight;
+  double sum = 0;
+  uint32_t bucket = kBuckets;
+  while (bucket > 0 && sum < least) sum += sums[--bucket];
+  // One more, as another order of summation may come to a little less.
+  return std::bit_cast<float>((bucket > 0 ? bucket - 1 : 0) << kShift);
 }
 
 }  // namespace
@@ -81,10 +97,8 @@ std::vector<ScoredToken> Sampler::Candidates(std::span<const float> logits, floa
     return candidates;
   }
   const double total = SoftmaxWeights(logits, max, scale, weights_);
-  // Tokens lighter than a share of (1 - top_p) / vocabulary weigh less than 1 - top_p together, so
-  // the nucleus lies in the rest.
-  const double lightest = (1.0 - params.top_p) * total / static_cast<double>(logits.size());
-  const float bound = params.min_p > 0 ? params.min_p : static_cast<float>(lightest);
+  const float bound =
+      params.min_p > 0 ? params.min_p : NucleusBound(weights_, params.top_p * total);
   for (size_t id = 0; id < weights_.size(); ++id) {
     if (weights_[id] >= bound) candidates.emplace_back(id, weights_[id]);
   }
