@@ -279,8 +279,11 @@ class Deployment:
     def metadata_keys(self):
         """All keys of the store."""
         connection = http.client.HTTPConnection("127.0.0.1", self.master.ports["metrics"], timeout=5)
-        connection.request("GET", "/get_all_keys")
-        return connection.getresponse().read().decode().split()
+        try:
+            connection.request("GET", "/get_all_keys")
+            return connection.getresponse().read().decode().split()
+        finally:
+            connection.close()
 
 
 def chat(text, **options):
