@@ -64,7 +64,8 @@ std::optional<std::vector<int32_t>> AsTokenIds(const boost::json::value& value) 
 }
 
 std::string Quote(const boost::json::value& value) {
-  std::string text = boost::json::serialize(value);
+  std::string text = value.is_double() ? fmt::format("{}", value.get_double())
+                                       : boost::json::serialize(value);
   if (text.size() <= kQuotedBytes) return text;
   size_t end = kQuotedBytes;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;

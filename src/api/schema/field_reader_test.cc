@@ -84,6 +84,11 @@ TEST(FieldReaderTest, TellsWhichFieldsNobodyAskedFor) {
   EXPECT_THAT(fields.UnreadFields(), ElementsAre("foo", "bar"));
 }
 
+TEST(FieldReaderTest, QuotesNumbersAsPeopleWriteThem) {
+  EXPECT_EQ(Quote(boost::json::value(-0.5)), "-0.5");
+  EXPECT_EQ(Quote(boost::json::value(7)), "7");
+}
+
 TEST(FieldReaderTest, QuotesLongValuesCutBetweenCharacters) {
   const std::string quoted = Quote(boost::json::value(std::string(62, 'a') + "éééé"));
   EXPECT_EQ(quoted, "\"" + std::string(62, 'a') + "...");
