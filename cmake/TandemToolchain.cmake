@@ -25,6 +25,11 @@ if(TANDEM_SANITIZE)
   endif()
 endif()
 
+if(TANDEM_SANITIZE MATCHES "thread")
+  add_library(tandem_tsan OBJECT ${CMAKE_SOURCE_DIR}/cmake/tsan_suppressions.cc)
+  link_libraries($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:tandem_tsan>>)
+endif()
+
 if(TANDEM_FUZZ)
   # The fuzzer steers by the edges that its input reaches.
   add_compile_options(-fsanitize=fuzzer-no-link)
