@@ -16,29 +16,38 @@ using boost::json::value;
 /// A chunk with what all chunks of the reply share.
 object Chunk(const object& reply, array choices) {
   object chunk = reply;
-  chunk.erase("usage");
+  chunk.stable_erase("usage");
   chunk["choices"] = std::move(choices);
   return chunk;
 }
 
 /// The chunk that opens a chat's stream with the role, and no text yet.
 object RoleChoice(const object& choice) {
-  return {{"index", choice.contains("index") ? choice.at("index") : value(0)},
-          {"delta", {{"role", "assistant"}, {"content", ""}}},
-          {"logprobs", nullptr},
-          {"finish_reason", nullptr}};
+  object opening{{"index", 0},
+                 {"delta", {{"role", "assistant"}, {"content", ""}}},
+                 {"logprobs", nullptr},
+                 {"finish_reason", nullptr}};
+  if (const value* index = choice.if_contains("index")) opening["index"] = *index;
+  if (choice.contains("stop_reason")) opening["stop_reason"] = nullptr;
+  return opening;
 }
 
 /// A chat's choice with its message as the difference to the opening.
-object DeltaChoice(object choice) {
+object DeltaChoice(const object& choice) {
   object delta;
   if (const value* message = choice.if_contains("message"); message && message->is_object()) {
     delta = message->get_object();
   }
-  delta.erase("role");
-  choice.erase("message");
-  choice["delta"] = std::move(delta);
-  return choice;
+  delta.stable_erase("role");
+  object chunk;
+  for (const auto& member : choice) {
+    if (member.key() == "message") {
+      chunk["delta"] = delta;
+    } else {
+      chunk[member.key()] = member.value();
+    }
+  }
+  return chunk;
 }
 
 std::string Events(const object& reply, const AnswerForm& form) {
@@ -72,7 +81,7 @@ std::string Events(const object& reply, const AnswerForm& form) {
 }  // namespace
 
 http::Response PrefillAnswer(object reply, const AnswerForm& form) {
-  reply.erase("kv_transfer_params");
+  reply.stable_erase("kv_transfer_params");
   if (!form.stream) {
     return {.status = 200,
             .headers = {{"Content-Type", "application/json"}},

@@ -52,13 +52,13 @@ TEST(PrefillAnswerTest, AChatStreamHasRoleTextUsageAndEnd) {
               testing::StartsWith("text/event-stream"));
   const std::string head =
       R"({"id":"c1","object":"chat.completion.chunk","created":7,"model":"m","choices":)";
-  EXPECT_THAT(
-      Events(response.body),
-      testing::ElementsAre(parse(head + R"([{"index":0,"delta":{"role":"assistant","content":""},)"
-                                        R"("logprobs":null,"finish_reason":null}]})"),
-                           parse(head + R"([{"index":0,"delta":{"content":"Yes"},"logprobs":null,)"
-                                        R"("finish_reason":"stop","stop_reason":2}]})"),
-                           parse(head + R"([],"usage":{"total_tokens":4}})"), value("[DONE]")));
+  EXPECT_THAT(Events(response.body),
+              testing::ElementsAre(
+                  parse(head + R"([{"index":0,"delta":{"role":"assistant","content":""},)"
+                               R"("logprobs":null,"finish_reason":null,"stop_reason":null}]})"),
+                  parse(head + R"([{"index":0,"delta":{"content":"Yes"},"logprobs":null,)"
+                               R"("finish_reason":"stop","stop_reason":2}]})"),
+                  parse(head + R"([],"usage":{"total_tokens":4}})"), value("[DONE]")));
 }
 
 TEST(PrefillAnswerTest, ACompletionStreamHasTheChoiceAndTheEnd) {

@@ -61,7 +61,8 @@ PrefillDecodePlan::PrefillDecodePlan(std::string body) : raw_(std::move(body)) {
   max_tokens_ = Integer(*body_, "max_completion_tokens");
   if (!max_tokens_) max_tokens_ = Integer(*body_, "max_tokens");
   min_tokens_ = Integer(*body_, "min_tokens").value_or(0);
-  splits_ = single_choice_ && !HasPromptLogprobs(*body_) && max_tokens_.value_or(1) > 0;
+  splits_ = single_choice_ && !HasPromptLogprobs(*body_) && max_tokens_.value_or(1) > 0 &&
+            Find(*body_, "kv_transfer_params") == nullptr;
 }
 
 PrefillDecodePlan PrefillDecodePlan::Whole(std::string body) {

@@ -20,7 +20,8 @@ class PrefillDecodePlan {
   static PrefillDecodePlan Whole(std::string body);
 
   /// Whether a prefiller comes first. More than one choice, prompt logprobs, a batch of prompts and
-  /// max_tokens 0 need one instance for the whole request.
+  /// max_tokens 0 need one instance for the whole request; a client with kv_transfer_params of its
+  /// own has had the prefill done, or is to hear from the decoder what is wrong with them.
   bool splits() const { return splits_; }
   bool stream() const { return stream_; }
   bool include_usage() const { return include_usage_; }

@@ -63,7 +63,9 @@ TEST(PrefillDecodePlanTest, SomeRequestsAreNotSplit) {
        {R"({"prompt":"a","n":2})", R"({"prompt":"a","best_of":2})",
         R"({"prompt":"a","prompt_logprobs":0})", R"({"prompt":"a","echo":true,"logprobs":0})",
         R"({"prompt":["a","b"]})", R"({"prompt":["a"]})", R"({"prompt":[[1,2]]})",
-        R"({"prompt":"a","max_tokens":0})", R"([1])", ""}) {
+        R"({"prompt":"a","max_tokens":0})",
+        R"({"prompt":"a","kv_transfer_params":{"first_tok":1}})",
+        R"({"prompt":"a","kv_transfer_params":"x"})", R"([1])", ""}) {
     EXPECT_FALSE(PrefillDecodePlan(body).splits()) << body;
   }
   for (const char* body :
