@@ -77,9 +77,27 @@ std::optional<int32_t> Sampler::Sample(std::span<const float> logits, const Samp
 }
 
 int32_t Sampler::DrawFromAll(std::span<const float> logits, float max, float scale, double draw) {
+  constexpr size_t kPiece = 256;
   const double total = SoftmaxWeights(logits, max, scale, weights_);
-  return static_cast<int32_t>(
-      PickIndex(weights_.size(), draw * total, [&](size_t i) { return weights_[i]; }));
+  // Finds the piece by the sums of pieces, then the token in it. If rounding leads past the end, it
+  // is the last piece that has any weight.
+  const std::span<const float> weights = weights_;
+  std::span<const float> found;
+  double target = draw * total;
+  double target_in_found = 0;
+  for (size_t begin = 0; begin < weights.size(); begin += kPiece) {
+    const auto piece = weights.subspan(begin, std::min(kPiece, weights.size() - begin));
+    const double sum = SumWeights(piece);
+    if (sum > 0) {
+      found = piece;
+      target_in_found = target;
+    }
+    if (target < sum) break;
+    target -= sum;
+  }
+  const size_t picked =
+      PickIndex(found.size(), target_in_found, [&](size_t i) { return found[i]; });
+  return static_cast<int32_t>(found.data() - weights.data() + picked);
 }
 
 // The tokens that pass the filters with their weights, in order of rank. The largest weight is 1,

@@ -61,21 +61,26 @@ float MaxLogit(std::span<const float> logits) {
 
 double SoftmaxWeights(std::span<const float> logits, float max, float scale,
                       std::span<float> weights) {
+  constexpr size_t kPiece = 256;
+  float piece[kPiece];
+  double sum = 0;
+  for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
+    const size_t size = std::min(kPiece, logits.size() - begin);
+    float* const out = weights.empty() ? piece : weights.data() + begin;
+    const float* const in = logits.data() + begin;
+    for (size_t i = 0; i < size; ++i) out[i] = Exponential((in[i] - max) * scale);
+    sum += SumWeights({out, size});
+  }
+  return sum;
+}
+
+double SumWeights(std::span<const float> weights) {
   double sums[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) {
-    float w[kLanes];
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      w[lane] = Exponential((logits[i + lane] - max) * scale);
-    }
-    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += w[lane];
-    if (!weights.empty()) std::copy_n(w, kLanes, weights.data() + i);
+  const size_t whole = weights.size() - weights.size() % kLanes;
+  for (size_t i = 0; i < whole; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += weights[i + lane];
   }
-  for (; i < logits.size(); ++i) {
-    const float w = Exponential((logits[i] - max) * scale);
-    sums[0] += w;
-    if (!weights.empty()) weights[i] = w;
-  }
+  for (size_t i = whole; i < weights.size(); ++i) sums[0] += weights[i];
   double sum = 0;
   for (const double part : sums) sum += part;
   return sum;

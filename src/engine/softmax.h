@@ -13,4 +13,7 @@ float MaxLogit(std::span<const float> logits);
 double SoftmaxWeights(std::span<const float> logits, float max, float scale,
                       std::span<float> weights);
 
+/// Sum of weights, in a fixed order.
+double SumWeights(std::span<const float> weights);
+
 }  // namespace tandem::engine
