@@ -34,6 +34,7 @@ void AddModelFlags(CLI::App& app, ServeOptions& options, RawFlags& raw) {
                  "a GGUF file, a checkpoint directory or a hub name");
   app.add_option("--served-model-name", options.served_model_names,
                  "names by which requests ask for it; the first stands in replies")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->expected(1, 64);
   app.add_option("--dtype", raw.dtype, "of the KV cache: auto, float16, bfloat16 or float32");
   app.add_option("--kv-cache-dtype", raw.kv_cache_dtype, "the same, and goes before --dtype");
@@ -53,6 +54,7 @@ void AddServerFlags(CLI::App& app, ServeOptions& options, RawFlags& raw) {
       ->check(kPort)
       ->capture_default_str();
   app.add_option("--api-key", options.api_keys, "who has one may call /v1/* (also VLLM_API_KEY)")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->expected(1, 64);
   app.add_flag(
       "--log-requests,--enable-log-requests,!--disable-log-requests,"
@@ -147,6 +149,8 @@ std::variant<ServeOptions, int> ParseServeFlags(const Arguments& arguments) {
   RawFlags raw;
   options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   CLI::App app("Serves a model with the OpenAI API.", "tandem serve");
+  // A launcher's flags come first, the user's own behind them.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   AddModelFlags(app, options, raw);
   AddServerFlags(app, options, raw);
   AddEngineFlags(app, options, raw);

@@ -73,6 +73,15 @@ TEST(ServeFlagsTest, ComplaintsNameFlagAndValue) {
   EXPECT_THAT(Complaint({"m", "--max-model-length=5"}), HasSubstr("--max-model-len?"));
 }
 
+TEST(ServeFlagsTest, TheLastOfAFlagCounts) {
+  const ServeOptions options =
+      Parse({"m", "--port", "8200", "--enable-prefix-caching", "--port", "0",
+             "--no-enable-prefix-caching", "--dtype=auto", "--dtype=float32"});
+  EXPECT_EQ(options.port, 0);
+  EXPECT_FALSE(options.enable_prefix_caching);
+  EXPECT_EQ(options.kv_cache_dtype, compute::DataType::kFloat32);
+}
+
 TEST(ServeFlagsTest, SeveralNamesMayFollowOneFlag) {
   EXPECT_THAT(Parse({"m", "--served-model-name", "a", "b"}).served_model_names,
               ElementsAre("a", "b"));
