@@ -166,7 +166,7 @@ class Lexer {
     const bool sign = ahead.Peek() == '-' || ahead.Peek() == '+';
     if (!ahead.rest().substr(sign ? 1 : 0).starts_with("%}")) return false;
     reader_ = ahead;
-    EndTag("%}", true);
+    EndTag("%}", false);
     return true;
   }
 

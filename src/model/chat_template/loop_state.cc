@@ -14,8 +14,8 @@ Value LoopState::Attribute(std::string_view name) const {
   if (name == "first") return index == 0;
   if (name == "last") return index + 1 == length;
   if (name == "length") return length;
-  if (name == "depth") return int64_t{depth_};
-  if (name == "depth0") return int64_t{depth_ - 1};
+  if (name == "depth") return int64_t{1};  // Counts levels of recursive loops only.
+  if (name == "depth0") return int64_t{0};
   if (name == "previtem" && index > 0) return elements_[index_ - 1];
   if (name == "nextitem" && index + 1 < length) return elements_[index_ + 1];
   return Undefined{fmt::format("loop has no {}", name)};

@@ -42,11 +42,17 @@ absl::StatusOr<Value> RepeatText(Runtime& runtime, std::string_view text, int64_
   return Value(std::move(repeated));
 }
 
+absl::StatusOr<Value> JoinTexts(Runtime& runtime, std::string_view left, std::string_view right) {
+  RETURN_IF_ERROR(runtime.budget().Text(left.size() + right.size()));
+  std::string text;
+  text.reserve(left.size() + right.size());
+  return Value(std::move(text.append(left).append(right)));
+}
+
 absl::StatusOr<Value> Concatenate(Runtime& runtime, const Value& left, const Value& right) {
-  ASSIGN_OR_RETURN(std::string text, ToText(left, runtime.budget()));
+  ASSIGN_OR_RETURN(const std::string head, ToText(left, runtime.budget()));
   ASSIGN_OR_RETURN(const std::string tail, ToText(right, runtime.budget()));
-  text += tail;
-  return runtime.Text(std::move(text));
+  return JoinTexts(runtime, head, tail);
 }
 
 absl::StatusOr<bool> ListsAreEqual(Runtime& runtime, const ListValue& left,
@@ -189,7 +195,7 @@ absl::StatusOr<Value> Apply(Runtime& runtime, BinaryOperator op, const Value& le
   if (left_number && right_number) return Calculate(op, *left_number, *right_number);
   if (op == BinaryOperator::kAdd) {
     if (left.AsString() != nullptr && right.AsString() != nullptr) {
-      return Concatenate(runtime, left, right);
+      return JoinTexts(runtime, *left.AsString(), *right.AsString());
     }
     if (left.AsList() != nullptr && right.AsList() != nullptr) {
       std::vector<Value> elements = left.AsList()->elements();

@@ -14,7 +14,7 @@ namespace tandem::model::jinja {
 /// recursion.
 class RenderBudget {
  public:
-  static constexpr int64_t kMaxSteps = 10'000'000;
+  static constexpr int64_t kMaxSteps = 3'000'000;
   static constexpr size_t kBytesPerStep = 64;
   static constexpr size_t kMaxTextBytes = size_t{64} << 20;
   static constexpr size_t kMaxElements = 1'000'000;

@@ -47,10 +47,7 @@ class Renderer::StatementRunner {
       Scope scope(&scope_);
       return renderer_.RunBlock(statement.otherwise, scope);
     }
-    ++renderer_.loop_depth_;
-    const absl::Status status = RunLoop(statement, std::move(elements));
-    --renderer_.loop_depth_;
-    RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(RunLoop(statement, std::move(elements)));
     return Flow::kNormal;
   }
 
@@ -125,7 +122,7 @@ class Renderer::StatementRunner {
   }
 
   absl::Status RunLoop(const For& statement, std::vector<Value> elements) {
-    const auto state = std::make_shared<LoopState>(std::move(elements), renderer_.loop_depth_);
+    const auto state = std::make_shared<LoopState>(std::move(elements));
     for (size_t i = 0; i < state->elements().size(); ++i) {
       state->set_index(i);
       Scope scope(&scope_);

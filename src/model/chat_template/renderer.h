@@ -44,7 +44,6 @@ class Renderer : public Runtime {
   Scope variables_{nullptr};
   std::vector<std::unique_ptr<Namespace>> namespaces_;
   std::string output_;
-  int loop_depth_ = 0;
 };
 
 }  // namespace tandem::model::jinja

@@ -105,7 +105,7 @@ std::vector<std::string_view> SplitAtSpace(std::string_view text, int64_t most) 
   text = Strip(text, std::nullopt, Side::kLeft);
   while (!text.empty()) {
     if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back(Strip(text, std::nullopt, Side::kRight));
+      parts.push_back(text);
       break;
     }
     size_t end = 0;

@@ -49,14 +49,13 @@ absl::Status ReadVocabulary(const JsonReader& model, TokenIds* ids) {
   ids->reserve(vocabulary->size());
   for (const auto& member : *vocabulary) {
     const std::string_view token(member.key().data(), member.key().size());
-    const int64_t* id = member.value().if_int64();
-    if (id == nullptr) {
+    const auto id = JsonReader(&member.value(), {}).TokenId();
+    if (!id.ok()) {
       return JsonReader(&member.value(), fmt::format("{}.{}", field.path(), token))
           .TokenId()
           .status();
     }
-    ASSIGN_OR_RETURN(const int32_t checked, JsonReader(&member.value(), field.path()).TokenId());
-    ids->try_emplace(token, checked);
+    ids->try_emplace(token, *id);
   }
   return absl::OkStatus();
 }
