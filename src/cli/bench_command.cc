@@ -33,16 +33,16 @@ void AddServingFlags(CLI::App& app, BenchFlags& flags) {
   app.add_option("--model", serving.model, "default: the first that the server lists");
   app.add_option("--concurrency", flags.concurrency, "requests in flight, such as 1,4,16")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--requests", serving.requests, "for each concurrency")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--input-tokens", serving.input_tokens, "of each prompt")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--output-tokens", serving.output_tokens, "of each answer")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--vocabulary", serving.vocabulary, "prompts are random ids of 256 to below this")
       ->check(CLI::Range(257, 1'000'000))
@@ -67,10 +67,10 @@ void AddStoreFlags(CLI::App& app, BenchFlags& flags) {
       ->delimiter(',')
       ->transform(CLI::AsSizeValue(false));
   app.add_option("--batch", store.load.batch, "keys in one call")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--seconds", flags.pass_seconds, "of each measurement")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
 }
 

@@ -61,19 +61,22 @@ absl::StatusOr<Connection> Connect() {
 
 absl::StatusOr<double> MeasureLoopback(Duration time) {
   ASSIGN_OR_RETURN(Connection connection, Connect());
-  const TimePoint start = Clock::Real().Now();
-  std::thread sender([&connection, start, time] {
+  std::thread sender([&connection, time] {
     const std::vector<char> message(kMessageBytes, 1);
-    while (Clock::Real().Now() - start < time &&
-           send(connection.sender.get(), message.data(), message.size(), MSG_NOSIGNAL) > 0) {
+    const TimePoint start = Clock::Real().Now();
+    while (send(connection.sender.get(), message.data(), message.size(), MSG_NOSIGNAL) > 0 &&
+           Clock::Real().Now() - start < time) {
     }
     shutdown(connection.sender.get(), SHUT_WR);
   });
   std::vector<char> buffer(kMessageBytes);
   uint64_t bytes = 0;
-  ssize_t received = 0;
-  while ((received = recv(connection.receiver.get(), buffer.data(), buffer.size(), 0)) > 0) {
+  // From the first bytes on: the thread may start late on a busy machine.
+  ssize_t received = recv(connection.receiver.get(), buffer.data(), buffer.size(), 0);
+  const TimePoint start = Clock::Real().Now();
+  while (received > 0) {
     bytes += received;
+    received = recv(connection.receiver.get(), buffer.data(), buffer.size(), 0);
   }
   const double seconds = Seconds(Clock::Real().Now() - start);
   sender.join();

@@ -75,6 +75,7 @@ TEST(MasterMount, RefusesASegmentWithoutNameClientOrSize) {
   Pool pool;
   EXPECT_EQ(pool.Mount("", kMegabyte).code(), kInvalidParams);
   EXPECT_EQ(pool.Mount("a", 0).code(), kInvalidParams);
+  EXPECT_EQ(pool.Mount("a", ~uint64_t{0}, true).code(), kInvalidParams);
 }
 
 TEST(MasterMount, ForgetsWhatLayOnAnUnmountedSegment) {

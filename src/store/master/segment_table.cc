@@ -9,6 +9,7 @@ namespace tandem::store {
 namespace {
 
 constexpr uint64_t kMegabyte = 1 << 20;
+constexpr uint64_t kLargest = uint64_t{1} << 50;
 /// A segment that the budget would lower below this is refused.
 constexpr uint64_t kLeastLowered = 16 * kMegabyte;
 
@@ -37,8 +38,9 @@ SegmentTable::Grant GrantFromBudget(uint64_t asked, uint64_t budget, uint64_t ta
 
 SegmentTable::Grant SegmentTable::FindGrant(const proto::MountSegmentRequest& request) const {
   const proto::Segment& asked = request.segment();
-  if (asked.name().empty() || request.client_id().empty() || asked.size() == 0) {
-    return {kInvalidParams, 0, "a segment needs a name, a client_id and a size above 0"};
+  if (asked.name().empty() || request.client_id().empty() || asked.size() == 0 ||
+      asked.size() > kLargest) {
+    return {kInvalidParams, 0, "a segment needs a name, a client_id and 1 to 2^50 bytes"};
   }
   if (const MountedSegment* mounted = Find(asked.name())) {
     const uint64_t size = mounted->description.size();
