@@ -140,6 +140,7 @@ int ProxyCommand(const Arguments& arguments) {
     return Fail(told, 1);
   }
   termination.Wait();
+  termination.EndProcessAtNextSignal();
   spdlog::info("stopping; requests in flight have {} s", flags.shutdown_grace);
   (*proxy)->Stop(Clock::Real().Now() + FromSeconds(flags.shutdown_grace));
   return 0;
