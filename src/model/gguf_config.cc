@@ -100,6 +100,17 @@ absl::Status ReadAttention(const ConfigReader& reader, ModelConfig& config) {
   return reader.MustEqual("rope.dimension_count", config.head_dim);
 }
 
+/// A checkpoint may be cut into several files, of which this would be one.
+absl::Status RefuseSplitFile(const GgufMetadata& metadata) {
+  constexpr std::string_view kKey = "split.count";
+  if (!metadata.Has(kKey)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const int64_t files, metadata.Integer(kKey));
+  if (files <= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("metadata key {} is {}; accepted: 1, a checkpoint in one file (merge the parts)",
+                  kKey, files));
+}
+
 /// What the architecture's name allows, but would have to be computed otherwise.
 absl::Status RefuseVariants(const ConfigReader& reader) {
   RETURN_IF_ERROR(reader.MustEqual("expert_count", 0));
@@ -126,6 +137,7 @@ absl::Status ReadVocabulary(const GgufContents& contents, const ConfigReader& re
 }  // namespace
 
 absl::StatusOr<ModelConfig> ReadGgufConfig(const GgufContents& contents) {
+  RETURN_IF_ERROR(RefuseSplitFile(contents.metadata));
   ModelConfig config;
   ASSIGN_OR_RETURN(const std::string_view architecture,
                    contents.metadata.String("general.architecture"));

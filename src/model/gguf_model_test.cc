@@ -115,6 +115,13 @@ TEST(GgufModel, RefusesOtherArchitectures) {
               HasSubstr("general.architecture is \"mamba\"; accepted: \"llama\""));
 }
 
+TEST(GgufModel, RefusesAPartOfACheckpoint) {
+  testing::GgufWriter writer;
+  writer.AddString("general.architecture", "llama");
+  writer.AddUint32("split.count", 3);
+  EXPECT_THAT(ErrorOf(writer.Finish()), HasSubstr("split.count is 3; accepted: 1"));
+}
+
 TEST(GgufModel, RefusesTensorsThatItWouldNotCompute) {
   EXPECT_THAT(
       ErrorOf(WithName(TinyModelBytes(), "blk.0.attn_norm.weight", "blk.0.attn_sink.weight")),

@@ -111,6 +111,16 @@ TEST_F(OpenModelTest, FindsAHubNameInTheCache) {
   EXPECT_TRUE(OpenModel("org/tiny").ok());
 }
 
+TEST_F(OpenModelTest, FollowsTheCachesLinksToItsBlobs) {
+  WriteModel("models--org--tiny/blobs/1234");
+  fs::create_directories(Path("models--org--tiny/snapshots/abc"));
+  fs::create_symlink("../../blobs/1234", Path("models--org--tiny/snapshots/abc/tiny.gguf"));
+  WriteText("models--org--tiny/snapshots/abc/generation_config.json", R"({"top_k": 5})");
+  const auto model = OpenModel("org/tiny");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->generation.top_k, 5);
+}
+
 TEST_F(OpenModelTest, PrefersTheSnapshotOfMain) {
   WriteText("models--org--tiny/snapshots/aaa/config.json", "{}");
   WriteModel("models--org--tiny/snapshots/bbb/tiny.gguf");
