@@ -47,8 +47,29 @@ HWY_INLINE void StoreRounded(V v, float* out) {
 
 template <class V>
 HWY_INLINE void StoreRounded(V v, hwy::float16_t* out) {
-  const hn::Rebind<hwy::float16_t, hn::DFromV<V>> d16;
+  const hn::DFromV<V> d;
+#if HWY_TARGET <= HWY_AVX2
+  const hn::Rebind<hwy::float16_t, decltype(d)> d16;
   hn::StoreU(hn::DemoteTo(d16, v), d16, out);
+#else
+  // Without F16C, Highway truncates. Rounds in the integers that the bits are.
+  const hn::Rebind<int32_t, decltype(d)> di32;
+  const hn::Rebind<uint16_t, decltype(d)> du16;
+  const auto magnitude = hn::Abs(v);
+  const auto bits = hn::BitCast(di32, magnitude);
+  const auto sign = hn::ShiftRight<16>(hn::BitCast(di32, hn::Xor(v, magnitude)));
+  const auto odd = hn::And(hn::ShiftRight<13>(bits), hn::Set(di32, 1));
+  const auto rounded = hn::Add(hn::Add(bits, hn::Set(di32, 0xfff - (112 << 23))), odd);
+  const auto normal = hn::Min(hn::ShiftRight<13>(rounded), hn::Set(di32, 0x7c00));
+  // Adding 1/2 leaves a multiple of 2^-24, rounded, in the lowest bits.
+  const auto half = hn::Set(d, 0.5f);
+  const auto subnormal =
+      hn::Sub(hn::BitCast(di32, hn::Add(magnitude, half)), hn::BitCast(di32, half));
+  const auto is_subnormal = hn::Lt(bits, hn::Set(di32, 113 << 23));
+  const auto result =
+      hn::Or(hn::IfThenElse(is_subnormal, subnormal, normal), hn::And(sign, hn::Set(di32, 0x8000)));
+  hn::StoreU(hn::DemoteTo(du16, result), du16, reinterpret_cast<uint16_t*>(out));
+#endif
 }
 
 template <class V>

@@ -19,9 +19,10 @@ constexpr int kRows = PrefillLinear::kTileRows;
 class PrefillLinearTest : public ::testing::TestWithParam<MatrixType> {
  protected:
   void SetUp() override {
-    if (GetParam() == MatrixType::kBFloat16 &&
-        MatrixTypeFor(HighestCpuTarget()) != MatrixType::kBFloat16) {
-      GTEST_SKIP() << "this processor has no bfloat16 products";
+    const auto target = SelectCpuTarget();
+    ASSERT_TRUE(target.ok()) << target.status();
+    if (GetParam() == MatrixType::kBFloat16 && MatrixTypeFor(*target) != MatrixType::kBFloat16) {
+      GTEST_SKIP() << "there are no bfloat16 products on " << CpuTargetName(*target);
     }
   }
 
