@@ -80,7 +80,8 @@ void Loopback(benchmark::State& state) {
   const int connections = static_cast<int>(state.range(1));
   const auto owner =
       *Transport::Create({.hostname = "127.0.0.1", .connections = connections}, host);
-  const auto peer = *Transport::Create({.connections = connections}, host);
+  const auto peer = *Transport::Create(
+      {.hostname = "127.0.0.1", .listen = false, .connections = connections}, host);
   const WritableBytes buffer = MakeBuffer(state.range(0));
   const Extent extent{0, buffer.bytes.size(), 1};
   for (auto _ : state) {

@@ -12,7 +12,6 @@
 #include "base/status.h"
 
 namespace tandem::transfer {
-
 int SocketAddress::port() const {
   return ntohs(storage.ss_family == AF_INET6
                    ? reinterpret_cast<const sockaddr_in6&>(storage).sin6_port

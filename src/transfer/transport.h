@@ -54,7 +54,8 @@ struct WriteOperation {
 };
 
 struct TransportOptions {
-  std::string hostname;          ///< Where others reach this process; it listens on that interface.
+  std::string hostname;          ///< Where others reach this process: names the interface to use.
+  bool listen = true;            ///< False for one that only asks others.
   std::string protocol = "tcp";  ///< "tcp" or "rdma"
   std::string device_name;       ///< With rdma: devices separated by commas; empty for all.
   int connections = 2;           ///< To each peer, each with a thread and a socket of its own.

@@ -5,7 +5,9 @@
 #include <ucs/config/global_opts.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_split.h"
 #include "base/status.h"
@@ -57,21 +59,30 @@ absl::Status CheckRdmaDevices(const std::string& device_name,
   return absl::OkStatus();
 }
 
-absl::StatusOr<UcxContext> OpenUcx(const std::string& protocol, const std::string& device_name) {
+absl::StatusOr<UcxContext> OpenUcx(const std::string& protocol, const std::string& device_name,
+                                   const std::string& interface) {
   if (protocol != "tcp" && protocol != "rdma") {
     return absl::InvalidArgumentError(
         fmt::format("protocol \"{}\" is not one of \"tcp\", \"rdma\"", protocol));
   }
   const bool rdma = protocol == "rdma";
   if (rdma) RETURN_IF_ERROR(CheckRdmaDevices(device_name, RdmaDevices()));
-  // Peers that go away are ordinary here, and are reported by status.
-  ucs_global_opts_set_value("LOG_LEVEL", "fatal");
+  // Peers that go away are ordinary here, and are reported by status. The variable still sets it.
+  if (std::getenv("UCX_LOG_LEVEL") == nullptr) ucs_global_opts_set_value("LOG_LEVEL", "fatal");
 
   ucp_config_t* config = nullptr;
   RETURN_IF_ERROR(ToStatus(ucp_config_read(nullptr, nullptr, &config), "cannot configure UCX"));
-  ucs_status_t status = ucp_config_modify(config, "TLS", rdma ? "rc,ud,dc" : "tcp");
-  if (status == UCS_OK && rdma && !device_name.empty()) {
-    status = ucp_config_modify(config, "NET_DEVICES", NetDevices(device_name).c_str());
+  std::vector<std::pair<const char*, std::string>> settings = {{"TLS", rdma ? "rc,ud,dc" : "tcp"}};
+  const std::string devices = rdma ? NetDevices(device_name) : interface;
+  if (!devices.empty()) settings.emplace_back("NET_DEVICES", devices);
+  if (!rdma) {
+    // Only the interface that the connection was made over; striping is the transport's business.
+    settings.emplace_back("MAX_EAGER_RAILS", "1");
+    settings.emplace_back("MAX_RNDV_RAILS", "1");
+  }
+  ucs_status_t status = UCS_OK;
+  for (const auto& [name, value] : settings) {
+    if (status == UCS_OK) status = ucp_config_modify(config, name, value.c_str());
   }
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;

@@ -7,10 +7,13 @@
 
 #include "base/status.h"
 #include "transfer/message.h"
+#include "transfer/network_interface.h"
 #include "transfer/socket_address.h"
 
 namespace tandem::transfer {
 namespace {
+
+constexpr Duration kLinkTimeout = std::chrono::seconds(3);
 
 /// Calls `make` with position and length of each message that an operation is cut into.
 template <typename Make>
@@ -35,7 +38,19 @@ absl::StatusOr<std::unique_ptr<Transport>> UcxTransport::Create(const TransportO
 }
 
 absl::Status UcxTransport::Open(const TransportOptions& options, ExtentHost& host) {
-  ASSIGN_OR_RETURN(context_, OpenUcx(options.protocol, options.device_name));
+  const absl::StatusOr<SocketAddress> address = ResolveAddress(options.hostname, 0);
+  if (!address.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("local_hostname: {}", std::string(address.status().message())));
+  }
+  std::string interface = InterfaceOf(*address);
+  // Who only asks may reach owners by another way than the loopback that it is known by.
+  if (!options.listen && interface == "lo") interface.clear();
+  if (!interface.empty() && !WaitUntilRunning(interface, Clock::Real().Now() + kLinkTimeout)) {
+    return absl::UnavailableError(fmt::format(
+        "local_hostname {} is on the interface {}, which is down", options.hostname, interface));
+  }
+  ASSIGN_OR_RETURN(context_, OpenUcx(options.protocol, options.device_name, interface));
   for (int i = 0; i < std::max(1, options.connections); ++i) {
     Lane lane;
     ASSIGN_OR_RETURN(lane.worker, UcxWorker::Create(context_.get()));
@@ -43,7 +58,7 @@ absl::Status UcxTransport::Open(const TransportOptions& options, ExtentHost& hos
     lane.service = std::make_unique<UcxService>(*lane.worker, host);
     lanes_.push_back(std::move(lane));
   }
-  if (!options.hostname.empty()) RETURN_IF_ERROR(Listen(options.hostname));
+  if (options.listen) RETURN_IF_ERROR(Listen(options.hostname));
   for (Lane& lane : lanes_) lane.worker->Start();
   return absl::OkStatus();
 }
@@ -52,7 +67,6 @@ absl::Status UcxTransport::Listen(const std::string& hostname) {
   ucs_status_t status = ListenOn(hostname);
   if (status != UCS_OK) {
     // A name may reach this host without being the address of one of its interfaces.
-    RETURN_IF_ERROR(ResolveAddress(hostname, 0).status());
     status = ListenOn("0.0.0.0");
   }
   endpoint_ = FormatEndpoint(hostname, port_);

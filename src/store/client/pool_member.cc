@@ -67,11 +67,12 @@ absl::Status PoolMember::Open() {
   const uint64_t host_budget = AvailableMemory() / 2;
   const uint64_t size = std::min(options_.segment_bytes, host_budget);
   if (size > 0) RETURN_IF_ERROR(owner_.Open(size));
-  transfer::TransportOptions transport{.protocol = options_.protocol,
-                                       .device_name = options_.device_name};
   // Who lends no memory is asked for nothing, and need not listen.
-  if (lends) transport.hostname = options_.local_hostname;
-  ASSIGN_OR_RETURN(transport_, transfer::Transport::Create(transport, owner_));
+  ASSIGN_OR_RETURN(transport_, transfer::Transport::Create({.hostname = options_.local_hostname,
+                                                            .listen = lends,
+                                                            .protocol = options_.protocol,
+                                                            .device_name = options_.device_name},
+                                                           owner_));
   segment_name_ = transport_->endpoint();
 
   const MetadataEntry entry{options_.local_hostname, segment_name_,    transport_->port(),
