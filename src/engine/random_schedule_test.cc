@@ -132,11 +132,31 @@ void ExpectSameAsAlone(const Expectation& expected, const Result& result) {
   }
 }
 
+// Another instance prefills some of the requests into the store.
+void PrefillElsewhere(Dice& dice, const std::vector<Expectation>& requests,
+                      const HarnessOptions& like) {
+  HarnessOptions options = like;
+  options.engine.num_blocks = 200;
+  options.role = KvRole::kProducer;
+  EngineHarness prefiller(options);
+  for (const Expectation& expected : requests) {
+    if (dice.Chance(0.5)) continue;
+    EngineRequest request = expected.request;
+    request.given.clear();
+    request.given_already_sent = 0;
+    request.sampling.max_tokens = 1;
+    request.wait_for_commit = true;
+    EXPECT_EQ(prefiller.RunAlone(request).last.committed_tokens,
+              static_cast<int>(request.prompt.size()));
+  }
+}
+
 // Counts of what the schedules have met, to show that they meet it.
 struct Coverage {
   double preemptions = 0;
   double loaded_tokens = 0;
   double failed_loads = 0;
+  int full_hits = 0;
   double local_hits = 0;
   double replayed_tokens = 0;
   int aborts = 0;
@@ -153,6 +173,7 @@ void RunSchedule(uint32_t seed, Coverage& coverage) {
   for (int i = 0; i < count; ++i) {
     requests.push_back(MakeExpectation(dice, std::to_string(i), options));
   }
+  if (dice.Chance(0.5)) PrefillElsewhere(dice, requests, options);
   size_t arrived = 0;
   int events = 0;
   while (arrived < requests.size() || engine.core.unfinished() > 0) {
@@ -160,7 +181,7 @@ void RunSchedule(uint32_t seed, Coverage& coverage) {
     if (arrived < requests.size() && dice.Chance(0.1)) engine.Add(requests[arrived++].request);
     const int pending = engine.connector->pending();
     if (pending > 0 && dice.Chance(0.3)) engine.connector->Run(dice.Between(0, pending - 1));
-    if (dice.Chance(0.02)) store.Evict();
+    if (dice.Chance(0.01)) store.Evict();
     if (arrived > 0 && dice.Chance(0.002)) {
       Expectation& victim = requests[dice.Between(0, static_cast<int>(arrived) - 1)];
       victim.aborted = true;
@@ -176,6 +197,8 @@ void RunSchedule(uint32_t seed, Coverage& coverage) {
     SCOPED_TRACE("request " + expected.request.id);
     const Result& result = engine.results[expected.request.id];
     ExpectSameAsAlone(expected, result);
+    const int prompt = static_cast<int>(expected.request.prompt.size());
+    coverage.full_hits += prompt > 1 && result.last.cached_tokens >= prompt - 1 ? 1 : 0;
     coverage.aborts += result.last.reason == FinishReason::kAbort ? 1 : 0;
   }
   coverage.preemptions += engine.Metric("vllm:num_preemptions_total");
@@ -196,6 +219,7 @@ TEST(RandomScheduleTest, EveryRequestGivesWhatItGivesAlone) {
   EXPECT_GT(coverage.preemptions, 100);
   EXPECT_GT(coverage.loaded_tokens, 1000);
   EXPECT_GT(coverage.failed_loads, 10);
+  EXPECT_GT(coverage.full_hits, 100);
   EXPECT_GT(coverage.local_hits, 1000);
   EXPECT_GT(coverage.replayed_tokens, 1000);
   EXPECT_GT(coverage.aborts, 10);

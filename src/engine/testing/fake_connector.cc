@@ -69,7 +69,8 @@ class FakeConnector::Session : public cache::CacheSession {
         if (chunk == owner.store_.chunks.end()) break;
         for (int position = std::max(begin, first_token); position < ends[i]; ++position) {
           bytes += Copy(owner.kv_, table, position, [&](std::byte* kv, size_t offset, size_t size) {
-            const size_t from = (position - begin) * 2 * size + offset;
+            const size_t token = owner.kv_.layout().all_token_bytes();
+            const size_t from = (position - begin) * token + offset;
             std::memcpy(kv, chunk->second.data() + from, size);
           });
         }
@@ -127,19 +128,20 @@ class FakeConnector::Session : public cache::CacheSession {
     return keys;
   }
 
-  // Calls copy(memory, offset within the token, bytes) for K and V of a position; returns the
-  // bytes.
+  // Calls copy(memory, offset within the token, bytes) for K and V of each layer at a position;
+  // returns the bytes.
   template <typename CopyPart>
   static int64_t Copy(const compute::KvPool& kv, std::span<const int32_t> table, int position,
                       CopyPart copy) {
     const compute::KvLayout& layout = kv.layout();
     const size_t size = layout.token_bytes();
     size_t offset = 0;
-    for (const auto part : {compute::KvPart::kKey, compute::KvPart::kValue}) {
-      copy(kv.Block(0, part, table[position / layout.block_tokens]) +
-               (position % layout.block_tokens) * size,
-           offset, size);
-      offset += size;
+    const int32_t block = table[position / layout.block_tokens];
+    for (int layer = 0; layer < layout.layers; ++layer) {
+      for (const auto part : {compute::KvPart::kKey, compute::KvPart::kValue}) {
+        copy(kv.Block(layer, part, block) + (position % layout.block_tokens) * size, offset, size);
+        offset += size;
+      }
     }
     return static_cast<int64_t>(offset);
   }
