@@ -1,6 +1,7 @@
 #include "base/memory_budget.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +11,9 @@ namespace {
 
 class MachineRoot {
  public:
-  MachineRoot() : path_(std::filesystem::path(testing::TempDir()) / "machine_root") {
+  MachineRoot()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              ("machine_root_" + std::to_string(getpid()))) {
     std::filesystem::remove_all(path_);
   }
   ~MachineRoot() { std::filesystem::remove_all(path_); }

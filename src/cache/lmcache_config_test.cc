@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -212,7 +213,8 @@ class LoadLmcacheConfigTest : public ::testing::Test {
     environment_["LMCACHE_CONFIG_FILE"] = path_;
   }
 
-  const std::string path_ = ::testing::TempDir() + "load_lmcache_config_test.yaml";
+  const std::string path_ =
+      ::testing::TempDir() + "load_lmcache_config_test_" + std::to_string(getpid()) + ".yaml";
   Environment environment_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <future>
@@ -551,10 +552,11 @@ TEST(StoreConnectorOptionsTest, KeysDoNotDependOnWhereTheCheckpointLies) {
     return StoreConnectorOptions::From(config, transfer, name, "w", kLayout, "")
         .cache_namespace.model;
   };
-  const std::string directory = ::testing::TempDir() + "store_connector_test_model";
+  const std::string directory =
+      ::testing::TempDir() + "store_connector_test_model_" + std::to_string(getpid());
   std::filesystem::create_directory(directory);
-  EXPECT_EQ(model(directory), "store_connector_test_model");
-  EXPECT_EQ(model(directory + "/"), "store_connector_test_model");
+  EXPECT_EQ(model(directory), "store_connector_test_model_" + std::to_string(getpid()));
+  EXPECT_EQ(model(directory + "/"), "store_connector_test_model_" + std::to_string(getpid()));
   EXPECT_EQ(model("Qwen/Qwen2.5-7B"), "Qwen/Qwen2.5-7B");
   config.lmcache_compatible_keys = true;
   EXPECT_EQ(model(directory), directory);

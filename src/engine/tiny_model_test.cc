@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <map>
 #include <memory>
@@ -33,7 +34,8 @@ struct Result {
 class TinyModelTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const std::string path = ::testing::TempDir() + "/engine_tiny_model.gguf";
+    const std::string path =
+        ::testing::TempDir() + "/engine_tiny_model_" + std::to_string(getpid()) + ".gguf";
     ASSERT_TRUE(model::testing::WriteTinyModel(path).ok());
     auto opened = model::OpenModel(path);
     ASSERT_TRUE(opened.ok()) << opened.status();

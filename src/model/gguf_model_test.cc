@@ -132,7 +132,8 @@ TEST(GgufModel, OpenNamesThePath) {
   const auto missing = GgufModel::Open("/nonexistent/model.gguf");
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr("/nonexistent/model.gguf"));
-  const std::string path = ::testing::TempDir() + "/truncated.gguf";
+  const std::string path =
+      ::testing::TempDir() + "/truncated_" + std::to_string(getpid()) + ".gguf";
   ASSERT_TRUE(testing::WriteTinyModel(path).ok());
   ASSERT_EQ(truncate(path.c_str(), 30'000), 0);
   const auto truncated = GgufModel::Open(path);

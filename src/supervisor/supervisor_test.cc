@@ -19,7 +19,8 @@ using testing::HasSubstr;
 /// signal descriptor.
 class SupervisorTest : public testing::Test {
  protected:
-  SupervisorTest() : directory_(testing::TempDir() + "/supervisor_test") {
+  SupervisorTest()
+      : directory_(testing::TempDir() + "/supervisor_test_" + std::to_string(getpid())) {
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_);
     EXPECT_EQ(pipe(termination_), 0);
