@@ -92,8 +92,9 @@ def ask_whole(port):
     """Sends the guide's request as it stands; returns usage and seconds."""
     start = time.monotonic()
     reply = json.load(post(port, GUIDE_REQUEST))
+    total = time.monotonic() - start
     print(reply["choices"][0]["message"]["content"])
-    return {"usage": reply["usage"], "total": time.monotonic() - start}
+    return {"usage": reply["usage"], "total": total}
 
 
 def ask_streamed(port):
@@ -123,26 +124,34 @@ def difference(before, after, name):
     return after.get(name, 0.0) - before.get(name, 0.0)
 
 
-def report(streamed, before, after):
+def row(answer, before, after):
+    """What one request moved, as the table's column."""
     prefiller = lambda name: difference(before["prefiller"], after["prefiller"], name)
     decoder = lambda name: difference(before["decoder"], after["decoder"], name)
-    proxy = lambda name: difference(before["http"], after["http"], name)
-    rows = [
-        ("prompt tokens", f"{streamed['usage']['prompt_tokens']}"),
-        ("stored by the prefiller", f"{prefiller('tandem:external_stored_tokens_total'):.0f} tokens"),
-        ("loaded by the decoder", f"{decoder('tandem:external_loaded_tokens_total'):.0f} tokens"),
-        ("computed again by the decoder", f"{decoder('tandem:prompt_tokens_computed_total'):.0f} tokens"),
-        ("handed over", f"{decoder('tandem:external_loaded_bytes_total') / 1e6:.2f} MB"),
-        ("hand-off time (lookup and load)", f"{1e3 * decoder('tandem:external_load_seconds_sum'):.1f} ms"),
-        ("time to first token", f"{1e3 * streamed['first']:.0f} ms"),
-        ("tokens a second after it",
-         f"{(streamed['usage']['completion_tokens'] - 1) / max(streamed['rest'], 1e-9):.0f}"),
+    first, rest = answer.get("first"), answer.get("rest")
+    tokens = answer["usage"]["completion_tokens"]
+    return [
+        ("prompt tokens", f"{answer['usage']['prompt_tokens']}"),
+        ("tokens stored by the prefiller",
+         f"{prefiller('tandem:external_stored_tokens_total'):.0f}"),
+        ("tokens loaded by the decoder", f"{decoder('tandem:external_loaded_tokens_total'):.0f}"),
+        ("prompt tokens it computed again",
+         f"{decoder('tandem:prompt_tokens_computed_total'):.0f}"),
+        ("handed over, MB", f"{decoder('tandem:external_loaded_bytes_total') / 1e6:.2f}"),
+        ("hand-off (lookup and load), ms",
+         f"{1e3 * decoder('tandem:external_load_seconds_sum'):.1f}"),
+        ("time to first token, ms", f"{1e3 * first:.0f}" if first else "-"),
+        ("tokens a second", f"{(tokens - 1) / rest if rest else tokens / answer['total']:.0f}"),
     ]
-    width = max(len(name) for name, _ in rows)
-    print()
-    for name, value in rows:
-        print(f"  {name:<{width}}  {value}")
-    print()
+
+
+def print_table(columns):
+    """Rows of (name, value), one column a request."""
+    width = max(len(name) for name, _ in columns[0][1])
+    print(f"\n  {'':<{width}}" + "".join(f"  {title:>10}" for title, _ in columns))
+    for i, (name, _) in enumerate(columns[0][1]):
+        print(f"  {name:<{width}}" + "".join(f"  {rows[i][1]:>10}" for _, rows in columns))
+    print("\nThe second prompt is the first one again: its KV cache is in the store already.\n")
 
 
 def main():
@@ -155,14 +164,16 @@ def main():
           f"request asks for, {GUIDE_MODEL}.\n")
     with Deployment(options.tandem, options.model, options.up_arguments) as deployment:
         proxy = deployment.ports["http"]
-        print("The guide's request:\n")
-        ask_whole(proxy)
-        print("\nThe same, streamed:\n")
-        roles = ("prefiller", "decoder", "http")
-        before = {role: deployment.metrics(role) for role in roles}
-        streamed = ask_streamed(proxy)
-        after = {role: deployment.metrics(role) for role in roles}
-        report(streamed, before, after)
+        columns = []
+        for title, ask, heading in (("whole", ask_whole, "The guide's request:"),
+                                    ("streamed", ask_streamed, "The same, streamed:")):
+            print(f"\n{heading}\n")
+            roles = ("prefiller", "decoder")
+            before = {role: deployment.metrics(role) for role in roles}
+            answer = ask(proxy)
+            after = {role: deployment.metrics(role) for role in roles}
+            columns.append((title, row(answer, before, after)))
+        print_table(columns)
 
 
 if __name__ == "__main__":
