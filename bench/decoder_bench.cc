@@ -17,7 +17,11 @@ using model::TokenPath;
 using model::testing::TestPool;
 using model::testing::TestSequence;
 
-constexpr int kThreads = 2;
+/// TANDEM_BENCH_THREADS, by default 2.
+int Threads() {
+  const char* threads = std::getenv("TANDEM_BENCH_THREADS");
+  return threads == nullptr ? 2 : std::atoi(threads);
+}
 
 const char* ModelPath() {
   const char* path = std::getenv("TANDEM_TEST_MODEL");
@@ -39,7 +43,7 @@ struct LoadedModel {
       std::exit(2);
     }
     source = *std::move(opened);
-    decoder = model::Decoder::Load(source->config(), *source, kThreads).value();
+    decoder = model::Decoder::Load(source->config(), *source, Threads()).value();
   }
 
   std::unique_ptr<model::GgufModel> source;
@@ -55,7 +59,7 @@ std::vector<int32_t> SomeTokens(int count) {
 void BM_Load(benchmark::State& state) {
   for (auto _ : state) {
     auto source = model::GgufModel::Open(ModelPath()).value();
-    benchmark::DoNotOptimize(model::Decoder::Load(source->config(), *source, kThreads));
+    benchmark::DoNotOptimize(model::Decoder::Load(source->config(), *source, Threads()));
   }
 }
 BENCHMARK(BM_Load)->Unit(benchmark::kMillisecond)->UseRealTime();

@@ -24,7 +24,8 @@ using Memory = dnnl::memory;
 constexpr int kTileRows = PrefillLinear::kTileRows;
 constexpr Memory::data_type kType = Memory::data_type::bf16;
 
-/// Makes oneDNN prepare kernels of one thread, whose blocking is then the same everywhere.
+/// Makes oneDNN prepare kernels for one thread, whose blocking is then the same everywhere, and run
+/// them on the calling thread.
 class OneThreadScope {
  public:
   OneThreadScope() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
