@@ -52,6 +52,7 @@ class OneDnnMultiplier : public SlabMultiplier {
   };
   /// What one thread runs a slab with. The last slab may have another shape.
   struct ThreadMemory {
+    AlignedBuffer<float> dense_y;
     Memory x, y, last_y;
     AlignedBuffer<std::byte> scratchpad_bytes;
     Memory scratchpad, last_scratchpad;
@@ -96,8 +97,9 @@ void OneDnnMultiplier::PrepareThreads(int threads) {
   thread_memory_.resize(threads);
   for (ThreadMemory& memory : thread_memory_) {
     memory.x = Memory(first.src_desc(), engine_, nullptr);
-    memory.y = Memory(first.dst_desc(), engine_, nullptr);
-    memory.last_y = Memory(last.dst_desc(), engine_, nullptr);
+    memory.dense_y = AlignedBuffer<float>(kTileRows * layout_.width);
+    memory.y = Memory(first.dst_desc(), engine_, memory.dense_y.data());
+    memory.last_y = Memory(last.dst_desc(), engine_, memory.dense_y.data());
     memory.scratchpad_bytes = AlignedBuffer<std::byte>(scratchpad_bytes);
     memory.scratchpad = Memory(first.scratchpad_desc(), engine_, memory.scratchpad_bytes.data());
     memory.last_scratchpad =
@@ -109,8 +111,8 @@ void OneDnnMultiplier::PrepareThreads(int threads) {
 dnnl::matmul::primitive_desc OneDnnMultiplier::Describe(int64_t slab_outputs) const {
   const Memory::desc x({kTileRows, layout_.inputs}, kType, Memory::format_tag::ab);
   const Memory::desc w({layout_.inputs, slab_outputs}, kType, Memory::format_tag::any);
-  const Memory::desc y({kTileRows, slab_outputs}, Memory::data_type::f32,
-                       Memory::dims{layout_.outputs, 1});
+  // Dense: rows further apart rule out oneDNN's kernels for weights laid out in advance.
+  const Memory::desc y({kTileRows, slab_outputs}, Memory::data_type::f32, Memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return dnnl::matmul::primitive_desc(dnnl::matmul::desc(x, w, y), attributes, engine_);
@@ -136,11 +138,10 @@ void OneDnnMultiplier::RunSlab(int slab_index, const std::byte* x, float* y, int
   const Slab& slab = slabs_[slab_index];
   ThreadMemory& memory = thread_memory_[thread];
   const bool last = slab_index + 1 == layout_.count();
-  Memory& y_memory = last ? memory.last_y : memory.y;
+  const Memory& y_memory = last ? memory.last_y : memory.y;
   const Memory& scratchpad = last ? memory.last_scratchpad : memory.scratchpad;
-  // The handles are plain row-major memory, so that setting them touches no data.
+  // Plain row-major memory: setting the handle touches no data.
   dnnl_memory_set_data_handle(memory.x.get(), const_cast<std::byte*>(x));
-  dnnl_memory_set_data_handle(y_memory.get(), y + layout_.First(slab_index));
   const std::array<dnnl_exec_arg_t, 4> arguments = {{
       {DNNL_ARG_SRC, memory.x.get()},
       {DNNL_ARG_WEIGHTS, slab.weights_memory.get()},
@@ -153,6 +154,11 @@ void OneDnnMultiplier::RunSlab(int slab_index, const std::byte* x, float* y, int
     // A kernel that was prepared runs; one that does not would leave wrong numbers.
     spdlog::critical("oneDNN failed in a matrix product with status {}", static_cast<int>(status));
     std::abort();
+  }
+  const int64_t width = layout_.Width(slab_index);
+  y += layout_.First(slab_index);
+  for (int row = 0; row < kTileRows; ++row) {
+    std::copy_n(memory.dense_y.data() + row * width, width, y + row * layout_.outputs);
   }
 }
 
