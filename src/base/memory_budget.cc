@@ -48,6 +48,20 @@ uint64_t LeftInGroup(const std::string& folder, const std::string& limit_file,
   return limit - std::min(limit, held);
 }
 
+/// The least that any group from `path` up to the root of `hierarchy` may still take: a limit on a
+/// parent binds its children.
+uint64_t LeftInGroups(const std::string& hierarchy, std::string path, const std::string& limit_file,
+                      const std::string& usage_file, const std::string& cache_field) {
+  uint64_t left = kUnlimited;
+  while (true) {
+    if (!path.ends_with('/')) path += '/';
+    left = std::min(left, LeftInGroup(hierarchy + path, limit_file, usage_file, cache_field));
+    if (path == "/") return left;
+    path.pop_back();
+    path.erase(path.rfind('/') + 1);
+  }
+}
+
 std::string GroupPath(const std::string& root, const std::string& controller) {
   std::ifstream file(root + "/proc/self/cgroup");
   std::string line;
@@ -55,7 +69,9 @@ std::string GroupPath(const std::string& root, const std::string& controller) {
     const size_t first = line.find(':');
     const size_t second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
-    if (line.substr(first + 1, second - first - 1) == controller) return line.substr(second + 1);
+    if (line.substr(first + 1, second - first - 1) != controller) continue;
+    const std::string path = line.substr(second + 1);
+    return path.starts_with('/') ? path : "/" + path;
   }
   return "/";
 }
@@ -64,11 +80,12 @@ std::string GroupPath(const std::string& root, const std::string& controller) {
 
 uint64_t AvailableMemory(const std::string& root) {
   const uint64_t kibibytes = ReadField(root + "/proc/meminfo", "MemAvailable:", kUnlimited >> 10);
-  const std::string v2 = root + "/sys/fs/cgroup" + GroupPath(root, "") + "/";
-  const std::string v1 = root + "/sys/fs/cgroup/memory" + GroupPath(root, "memory") + "/";
+  const std::string groups = root + "/sys/fs/cgroup";
   return std::min(
-      {kibibytes << 10, LeftInGroup(v2, "memory.max", "memory.current", "file"),
-       LeftInGroup(v1, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")});
+      {kibibytes << 10,
+       LeftInGroups(groups, GroupPath(root, ""), "memory.max", "memory.current", "file"),
+       LeftInGroups(groups + "/memory", GroupPath(root, "memory"), "memory.limit_in_bytes",
+                    "memory.usage_in_bytes", "total_cache")});
 }
 
 std::string BootId() { return ReadLine("/proc/sys/kernel/random/boot_id"); }

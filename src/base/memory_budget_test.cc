@@ -45,6 +45,16 @@ TEST(AvailableMemory, IsWhatACgroupLeavesWithItsPageCacheGivenBack) {
   EXPECT_EQ(AvailableMemory(root.path()), 90000u);
 }
 
+TEST(AvailableMemory, IsBoundByTheLimitOfAParentGroup) {
+  MachineRoot root;
+  root.Write("/proc/meminfo", "MemAvailable: 1000 kB\n");
+  root.Write("/proc/self/cgroup", "0::/pod/job\n");
+  root.Write("/sys/fs/cgroup/pod/job/memory.max", "max\n");
+  root.Write("/sys/fs/cgroup/pod/memory.max", "50000\n");
+  root.Write("/sys/fs/cgroup/pod/memory.current", "20000\n");
+  EXPECT_EQ(AvailableMemory(root.path()), 30000u);
+}
+
 TEST(AvailableMemory, IgnoresAnUnlimitedCgroup) {
   MachineRoot root;
   root.Write("/proc/meminfo", "MemAvailable: 8 kB\n");

@@ -11,6 +11,7 @@
 #include "cli/ready_file.h"
 #include "cli/termination.h"
 #include "supervisor/deployment.h"
+#include "supervisor/line_printer.h"
 
 namespace tandem::cli {
 namespace {
@@ -120,13 +121,10 @@ int UpCommand(const Arguments& arguments) {
     std::fprintf(stderr, "tandem up: %s\n", std::string(plans.status().message()).c_str());
     return 2;
   }
+  supervisor::LinePrinter printer(STDOUT_FILENO);
   supervisor::Supervisor supervisor(
       *std::move(plans), directory.path(),
-      [](const std::string& lines) {
-        std::fputs(lines.c_str(), stdout);
-        std::fflush(stdout);
-      },
-      Clock::Real());
+      [&printer](const std::string& lines) { printer.Print(lines); }, Clock::Real());
   return supervisor.Run(termination.fd(), [&] {
     const absl::Status told = WriteReadyFile(options.ready_file, {{"rpc", ports.rpc},
                                                                   {"metadata", ports.metadata},

@@ -1,8 +1,8 @@
 #include "supervisor/line_relay.h"
 
-#include <utility>
-
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace tandem::supervisor {
 namespace {

@@ -4,7 +4,6 @@ Only ports differ from examples/guide: the system chooses them, so that the test
 same steps with the guide's ports run between two hosts in two_hosts_test.py.
 """
 
-import hashlib
 import http.client
 import json
 import os
@@ -16,6 +15,7 @@ import unittest
 import urllib.parse
 
 import harness
+import lmcache_chunks
 
 GUIDE = harness.SOURCE / "examples" / "guide"
 BYTES_PER_TOKEN = 2 * 30 * 192 * 2  # K and V, layers, heads * head_dim, float16
@@ -113,31 +113,6 @@ class Guide:
         return self.get("metrics", "/get_all_keys")[1].split()
 
 
-def cbor_head(kind, number):
-    for extra, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
-        if number < 24:
-            return bytes([kind << 5 | number])
-        if number < 1 << 8 * size:
-            return bytes([kind << 5 | extra]) + number.to_bytes(size, "big")
-    raise ValueError(number)
-
-
-def chunk_hashes(ids, chunk_size=256, seed="123"):
-    """LMCache's chain of hashes, as tests/data/lmcache_keys.json has it."""
-    def first_eight_bytes(data):
-        return int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
-
-    value = first_eight_bytes(cbor_head(3, len(seed)) + seed.encode())
-    hashes = []
-    for begin in range(0, len(ids), chunk_size):
-        chunk = ids[begin:begin + chunk_size]
-        value = first_eight_bytes(
-            cbor_head(4, 3) + cbor_head(0, value) + cbor_head(4, len(chunk)) +
-            b"".join(cbor_head(0, token) for token in chunk) + cbor_head(4, 0))
-        hashes.append(f"{value:x}")
-    return hashes
-
-
 class GuideTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -230,7 +205,7 @@ class LmcacheKeysTest(unittest.TestCase):
             self.assertGreater(len(ids), 256)
             self.assertNotEqual(len(ids) % 256, 0)
             guide.proxy.post("/v1/completions", harness.completion(ids, max_tokens=2))
-            expected = [f"{harness.MODEL}@1@0@{value}@half" for value in chunk_hashes(ids)]
+            expected = [f"{harness.MODEL}@1@0@{value}@half" for value in lmcache_chunks.chunk_hashes(ids)]
             self.assertCountEqual(guide.keys(), expected)
             for index, key in enumerate(expected):
                 tokens = min(256, len(ids) - 256 * index)

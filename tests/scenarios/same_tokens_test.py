@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import harness
+import lmcache_chunks
 
 PROMPTS = 50
 LONGEST = 3000
@@ -64,16 +65,23 @@ class SameTokensTest(unittest.TestCase):
             whole = self.d.single.post("/v1/completions", request)["choices"][0]["text"]
             self.assertEqual(text, whole)
 
-    def hand_over(self, request, keep):
-        """Prefill, then remove the stored chunks but the first `keep`, then decode."""
+    def hand_over(self, request, kept_chunks):
+        """Prefill, remove what was stored but the first chunks, then decode; returns the ids and how
+        many prompt tokens the decoder computed."""
+        known = set(self.d.metadata_keys())
         reply = self.d.prefillers[0].post("/v1/completions", request | {
             "max_tokens": 1, "kv_transfer_params": {"ret_first_tok": True}})
         parameters = reply["kv_transfer_params"]
         self.assertEqual(parameters["committed_tokens"], len(request["prompt"]))
-        keys = sorted(set(self.d.metadata_keys()) - self.kept_keys)
-        for key in keys if keep == 0 else random.Random(1).sample(keys, max(len(keys) - keep, 0)):
-            self.remove(key)
-        return ids_of(self.d.decoders[0], request | {"kv_transfer_params": parameters})
+        stored = set(self.d.metadata_keys()) - known
+        self.assertEqual(len(stored), math.ceil(len(request["prompt"]) / 256))
+        kept = {lmcache_chunks.chunk_hashes(request["prompt"][:256])[0]} if kept_chunks else set()
+        for key in stored:
+            if key.split("@")[3] not in kept:
+                self.remove(key)
+        computed = self.d.decoders[0].metric("tandem:prompt_tokens_computed_total")
+        ids = ids_of(self.d.decoders[0], request | {"kv_transfer_params": parameters})
+        return ids, self.d.decoders[0].metric("tandem:prompt_tokens_computed_total") - computed
 
     def remove(self, key):
         subprocess.run([harness.PROGRAM, "store", "--master",
@@ -81,19 +89,17 @@ class SameTokensTest(unittest.TestCase):
                        capture_output=True, timeout=30 * harness.PATIENCE)
 
     def test_d_after_a_forced_miss_and_after_a_partial_hit(self):
-        for index in (9, 30, 41, 46, 49):
-            request = dict(self.bodies[index])
-            # Another first token makes keys that no other test has stored.
-            for first, keep in ((60, 0), (61, 2)):
-                request["prompt"] = [first, *self.bodies[index]["prompt"][1:]]
+        for index, known in enumerate(self.bodies):
+            length = len(known["prompt"])
+            # Another first token makes keys that no other test has stored. Every fifth prompt misses
+            # as a whole; of the others all but the first chunk is gone, if there are several.
+            kept_chunks = int(index % 5 != 0 and length > 256)
+            request = known | {"prompt": [60, *known["prompt"][1:]]}
+            with self.subTest(tokens=length, kept_chunks=kept_chunks):
                 expected = ids_of(self.d.single, request)
-                self.kept_keys = set(self.d.metadata_keys())
-                before = self.d.decoders[0].metric("tandem:prompt_tokens_computed_total")
-                with self.subTest(tokens=len(request["prompt"]), keep=keep):
-                    self.assertEqual(self.hand_over(request, keep), expected)
-                    if keep == 0:
-                        self.assertGreater(
-                            self.d.decoders[0].metric("tandem:prompt_tokens_computed_total"), before)
+                ids, computed = self.hand_over(request, kept_chunks)
+                self.assertEqual(ids, expected)
+                self.assertEqual(computed, length - 256 * kept_chunks)
 
     def test_e_the_plain_upstream_form(self):
         """A decoder that is given prompt + [first token] as ids, as LMCache's own proxy does."""

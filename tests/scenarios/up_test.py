@@ -42,6 +42,18 @@ def ended(pid):
         return True
 
 
+def holders_of_segments():
+    """Pids of processes that map a store segment."""
+    holders = set()
+    for maps in pathlib.Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if "/memfd:tandem" in maps.read_text():
+                holders.add(int(maps.parent.name))
+        except OSError:
+            continue
+    return holders
+
+
 class UpTest(unittest.TestCase):
     def setUp(self):
         harness.require_model()
@@ -83,6 +95,7 @@ class UpTest(unittest.TestCase):
         self.up.start()
         children = self.up.children()
         memory_before = set(os.listdir("/dev/shm"))
+        segments_before = holders_of_segments() - set(children.values())
         stream = self.up.stream("/v1/chat/completions", harness.chat(
             "Tell a story.", temperature=0, max_tokens=200, ignore_eos=True))
         next(stream)
@@ -96,6 +109,7 @@ class UpTest(unittest.TestCase):
         for role, pid in children.items():
             self.assertTrue(ended(pid), f"{role} still runs")
         self.assertEqual(set(os.listdir("/dev/shm")) - memory_before, set())
+        self.assertEqual(holders_of_segments() - segments_before, set())
 
     def test_takes_its_children_with_it_when_killed(self):
         self.up.start()
