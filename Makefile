@@ -11,7 +11,8 @@ VENV := $(BUILD)/venv
 demo: build model
 	python3 scripts/demo.py --tandem $(BUILD)/bin/tandem --model $(MODEL)
 
-test: install-test-packages build model $(VENV)/ready
+# The packages come first: which Python runs the scenarios is settled when the build is configured.
+test: install-test-packages $(VENV)/ready build model
 	cmake --build --preset release -j $(JOBS)
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
@@ -30,7 +31,7 @@ model: $(MODEL)
 $(MODEL):
 	scripts/get_demo_model.sh $(BUILD)/models
 
-$(VENV)/ready: tests/requirements.txt
+$(VENV)/ready: tests/requirements.txt | install-test-packages
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -r tests/requirements.txt
 	touch $@

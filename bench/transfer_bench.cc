@@ -28,6 +28,10 @@ class OpenHost : public ExtentHost {
     return WritableBytes{region_->bytes().subspan(extent.offset, extent.length), region_};
   }
   absl::Status Publish(const HeldObject&) override { return absl::OkStatus(); }
+  absl::Status PublishChecked(const HeldObject&) override { return absl::OkStatus(); }
+  absl::Status CheckGrant(const Extent&, Access, const ExtentGrant&) override {
+    return absl::OkStatus();
+  }
   void Forget(const Extent&) override {}
 
  private:

@@ -37,6 +37,12 @@ function(tandem_library folder)
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})
 endfunction()
 
+# What a unit test may take; an instrumented engine takes many times longer.
+set(TANDEM_UNIT_TEST_SECONDS 120)
+if(TANDEM_SANITIZE)
+  set(TANDEM_UNIT_TEST_SECONDS 1800)
+endif()
+
 # tandem_test(<folder> SOURCES <files>... [LINKS <libraries>...]): the unit tests beside a folder's
 # source, as one program whose every test is a test of ctest.
 function(tandem_test folder)
@@ -51,5 +57,5 @@ function(tandem_test folder)
   gtest_discover_tests(${target}_test TEST_PREFIX ${folder}. DISCOVERY_TIMEOUT 120
     # UCX patches the C library's memory functions when it is loaded, which ThreadSanitizer does not
     # survive.
-    PROPERTIES TIMEOUT 120 ENVIRONMENT UCX_MEM_EVENTS=n)
+    PROPERTIES TIMEOUT ${TANDEM_UNIT_TEST_SECONDS} ENVIRONMENT UCX_MEM_EVENTS=n)
 endfunction()

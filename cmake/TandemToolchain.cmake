@@ -26,13 +26,18 @@ if(TANDEM_SANITIZE)
 endif()
 
 if(TANDEM_SANITIZE MATCHES "thread")
-  add_library(tandem_tsan OBJECT ${CMAKE_SOURCE_DIR}/cmake/tsan_suppressions.cc)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS cmake/tsan_suppressions.txt)
+  file(READ ${CMAKE_SOURCE_DIR}/cmake/tsan_suppressions.txt suppressions)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/tsan_suppressions.cc.in tsan_suppressions.cc @ONLY)
+  add_library(tandem_tsan OBJECT ${CMAKE_CURRENT_BINARY_DIR}/tsan_suppressions.cc)
   link_libraries($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:tandem_tsan>>)
 endif()
 
 if(TANDEM_FUZZ)
   # The fuzzer steers by the edges that its input reaches.
   add_compile_options(-fsanitize=fuzzer-no-link)
+  # Parsers are fuzzed, not kernels: one target of Highway's instead of six builds in half the time.
+  add_compile_definitions(HWY_COMPILE_ONLY_STATIC)
 endif()
 
 find_program(TANDEM_CCACHE ccache)

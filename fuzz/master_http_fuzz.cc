@@ -47,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   store::MetadataStore metadata;
   http::Router metadata_routes, admin_routes;
   store::AddMetadataRoutes(metadata_routes, metadata);
-  store::AddAdminRoutes(admin_routes, master, metrics, registry);
+  const auto serving = store::ServingMaster::Of(master);
+  store::AddAdminRoutes(admin_routes, *serving, metrics, registry);
 
   std::string_view input(reinterpret_cast<const char*>(data), size);
   http::Request request;

@@ -21,5 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HasFinishReason(chunk);
   ContinueChunk(chunk, original);
   ContinueChunk(chunk, R"({"id":"a","created":1})");
+  ContinueChunk(original, R"({"id":"a"})", {.index = 1, .opened = false});
+  ReadChoices(original);
+  PromptTokensOfUsage(original);
+  UsageChunk(original, 1, 2);
   return 0;
 }

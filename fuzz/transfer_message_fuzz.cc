@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "transfer/message.h"
+#include "transfer/stream_frame.h"
+#include "transfer/write_packet.h"
 
 namespace {
 
@@ -26,6 +28,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)UnpackReply(bytes);
   if (const auto object = UnpackObject({0, 1 << 20, 1}, bytes); object.ok()) {
     Check(object->size <= 1 << 20 && !object->key.empty());
+  }
+  if (const auto pieces = UnpackWrite(bytes); pieces.ok()) {
+    for (const StagedPiece& piece : *pieces) {
+      Check(piece.staged_at + piece.length <= kStagingBytes);
+      Check(piece.position + piece.length <= piece.extent.length);
+    }
+  }
+  (void)UnpackResults(bytes);
+  (void)UnpackHello(bytes);
+  (void)UnpackReplyFrame(bytes);
+  if (const auto frame = UnpackRequestFrame(bytes); frame.ok()) {
+    // What a service makes room for, and writes into its extent.
+    Check(frame->body_bytes <= kMaxMessageBytes);
+    Check(frame->header.kind != RequestKind::kWrite || frame->body_bytes == frame->header.length);
   }
   return 0;
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -9,6 +12,7 @@
 
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/security.h"
 #include "store/client/store_client.h"
 
 namespace tandem::python {
@@ -22,21 +26,29 @@ struct SetupOptions {
   std::string protocol = "tcp";
   std::string rdma_devices;
   std::string master_server_addr = "127.0.0.1:50051";
+  bool verify_local_reads = false;
+  double call_timeout = 10;  ///< Seconds in which every later call ends.
+  SecurityOptions security;
 };
 
-using Parts = std::vector<std::span<const std::byte>>;
-using MutableParts = std::vector<std::span<std::byte>>;
+using store::MutableParts;
+using store::Parts;
 
 /// The store as mooncake.store presents it: numbers for results, 0 or a count for success and a
-/// negative code (store/proto/error_code.h) for failure. Every call ends within a few seconds.
-/// Before setup and after close, calls fail. Safe for use by several threads; knows nothing of
-/// Python.
+/// negative code (store/proto/error_code.h) for failure, whose reason is logged. Every call ends
+/// within call_timeout. Before setup and after close, calls fail. Safe for use by several threads;
+/// knows nothing of Python.
+///
+/// A forked child can use no store of its parent's, nor set up one of its own once its parent did:
+/// threads and connections do not survive a fork. Its calls throw std::runtime_error.
 class DistributedStore {
  public:
+  DistributedStore() = default;
+  ~DistributedStore();
   int Setup(const SetupOptions& options);
   int Close();
   std::string Hostname() const;
-  /// 0 if the master answered the last ping.
+  /// 0 if the master answered the last ping, 1 without a setup, 2 if it did not.
   int HealthCheck() const;
 
   /// Writes objects, each gathered from its parts. One that is there already counts as written.
@@ -45,6 +57,8 @@ class DistributedStore {
 
   /// Null where missing.
   std::vector<std::unique_ptr<store::ReadHandle>> Get(const std::vector<std::string>& keys);
+  /// Copies into `target`, as long as the object, what a handle of Get holds.
+  static void Copy(const store::ReadHandle& handle, std::byte* target);
   /// Scatters objects over their parts; the bytes read, or a code.
   std::vector<int64_t> GetInto(const std::vector<std::string>& keys,
                                const std::vector<MutableParts>& buffers);
@@ -55,13 +69,27 @@ class DistributedStore {
   int64_t RemoveByRegex(const std::string& pattern, bool force);
   int64_t RemoveAll(bool force);
 
-  /// Any memory may be read and written here; callers that register it get the answers they expect.
+  /// Memory that Mooncake's calls with pointers may read and write: what lies outside gives
+  /// kInvalidParams there. Registering what overlaps with what is registered is kInvalidParams.
   int RegisterBuffer(uint64_t address, uint64_t size);
   int UnregisterBuffer(uint64_t address);
+  /// As Put and GetInto, of registered memory only.
+  std::vector<int> PutRegistered(const std::vector<std::string>& keys,
+                                 const std::vector<Parts>& values,
+                                 const store::ReplicateConfig& config);
+  std::vector<int64_t> GetIntoRegistered(const std::vector<std::string>& keys,
+                                         const std::vector<MutableParts>& buffers);
+
+  /// Whether this process is a forked child of the one that set the store up.
+  bool forked() const;
 
  private:
   std::shared_ptr<store::StoreClient> client() const;
+  TimePoint Deadline() const;
+  bool IsRegistered(std::span<const std::byte> bytes) const;
 
+  std::atomic<pid_t> process_ = 0;  // that set it up
+  std::atomic<double> call_timeout_ = SetupOptions().call_timeout;
   mutable Mutex mutex_;
   std::map<uint64_t, uint64_t> buffers_ ABSL_GUARDED_BY(mutex_);  // address -> size
   std::unique_ptr<MetricRegistry> metrics_ ABSL_GUARDED_BY(mutex_);

@@ -1,9 +1,13 @@
 // The Python module mooncake.store: names, arguments and return values of Mooncake Store's own.
+#include <fmt/format.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <optional>
+#include <set>
 
 #include "base/log.h"
 #include "distributed_store.h"
@@ -22,11 +26,25 @@ using NoGil = py::call_guard<py::gil_scoped_release>;
 class BufferHandle {
  public:
   explicit BufferHandle(std::unique_ptr<ReadHandle> handle) : handle_(std::move(handle)) {}
+  ~BufferHandle() {
+    // A forked child's copy must not let go of what its parent still reads.
+    if (process_ != getpid()) (void)handle_.release();
+  }
   std::span<const std::byte> bytes() const { return handle_->bytes(); }
 
  private:
-  const std::unique_ptr<ReadHandle> handle_;
+  const pid_t process_ = getpid();
+  std::unique_ptr<ReadHandle> handle_;
 };
+
+/// Closing a store waits for others; the interpreter need not.
+struct CloseWithoutGil {
+  void operator()(DistributedStore* store) const {
+    const py::gil_scoped_release release;
+    delete store;
+  }
+};
+using StoreClass = py::class_<DistributedStore, std::unique_ptr<DistributedStore, CloseWithoutGil>>;
 
 ReplicateConfig OrDefault(const Config& config) { return config.value_or(ReplicateConfig()); }
 
@@ -49,17 +67,17 @@ std::span<Byte> At(uintptr_t address, size_t size) {
   return {reinterpret_cast<Byte*>(address), size};
 }
 
+/// Nothing for addresses and sizes of different shapes, which never fits a list of keys.
 template <typename Byte>
 std::vector<std::vector<std::span<Byte>>> Group(
     const std::vector<std::vector<uintptr_t>>& addresses,
     const std::vector<std::vector<size_t>>& sizes) {
-  if (addresses.size() != sizes.size())
-    throw py::value_error("as many lists of sizes as of buffers");
-  std::vector<std::vector<std::span<Byte>>> groups(addresses.size());
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (addresses[i].size() != sizes[i].size()) throw py::value_error("as many sizes as buffers");
+  std::vector<std::vector<std::span<Byte>>> groups;
+  for (size_t i = 0; i < addresses.size() && addresses.size() == sizes.size(); ++i) {
+    if (addresses[i].size() != sizes[i].size()) return {};
+    groups.emplace_back();
     for (size_t j = 0; j < addresses[i].size(); ++j) {
-      groups[i].push_back(At<Byte>(addresses[i][j], sizes[i][j]));
+      groups.back().push_back(At<Byte>(addresses[i][j], sizes[i][j]));
     }
   }
   return groups;
@@ -68,10 +86,10 @@ std::vector<std::vector<std::span<Byte>>> Group(
 template <typename Byte>
 std::vector<std::vector<std::span<Byte>>> Single(const std::vector<uintptr_t>& addresses,
                                                  const std::vector<size_t>& sizes) {
-  if (addresses.size() != sizes.size()) throw py::value_error("as many sizes as buffers");
   std::vector<std::vector<std::span<Byte>>> groups;
-  for (size_t i = 0; i < addresses.size(); ++i)
+  for (size_t i = 0; i < addresses.size() && addresses.size() == sizes.size(); ++i) {
     groups.push_back({At<Byte>(addresses[i], sizes[i])});
+  }
   return groups;
 }
 
@@ -109,8 +127,13 @@ std::vector<std::unique_ptr<ReadHandle>> Get(DistributedStore& store,
 py::list GetBatch(DistributedStore& store, const std::vector<std::string>& keys) {
   py::list values;
   for (const auto& handle : Get(store, keys)) {
-    const auto bytes = handle == nullptr ? std::span<const std::byte>() : handle->bytes();
-    values.append(py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    py::bytes value(nullptr, handle == nullptr ? 0 : handle->bytes().size());
+    if (handle != nullptr) {
+      auto* target = reinterpret_cast<std::byte*>(PyBytes_AS_STRING(value.ptr()));
+      const py::gil_scoped_release release;
+      DistributedStore::Copy(*handle, target);
+    }
+    values.append(std::move(value));
   }
   return values;
 }
@@ -127,7 +150,13 @@ py::list GetBuffers(DistributedStore& store, const std::vector<std::string>& key
   return buffers;
 }
 
-/// setup(dict): the same names, and those of LMCache's extra_config.
+/// Options of Mooncake's own client: its tiers, tenants and HTTP endpoints are the master's here.
+const std::set<std::string> kMeaningless = {"ipc_socket_path",           "enable_ssd_offload",
+                                            "ssd_offload_path",          "tenant_id",
+                                            "enable_client_http_server", "client_http_port"};
+
+/// setup(dict): the same names, and those of LMCache's extra_config, which say how it is secured;
+/// so does the environment (base/security.h), for setup with the arguments of Mooncake's.
 int SetupFromDict(DistributedStore& store, const py::dict& options) {
   SetupOptions setup;
   const auto set = [&](auto& field, std::initializer_list<const char*> names) {
@@ -143,12 +172,24 @@ int SetupFromDict(DistributedStore& store, const py::dict& options) {
   set(setup.local_buffer_size, {"local_buffer_size"});
   set(setup.protocol, {"protocol"});
   set(setup.rdma_devices, {"rdma_devices", "device_name"});
+  set(setup.verify_local_reads, {"verify_local_reads"});
+  set(setup.call_timeout, {"call_timeout"});
+  set(setup.security.tls_ca_file, {"tls_ca_file"});
+  set(setup.security.tls_cert_file, {"tls_cert_file"});
+  set(setup.security.tls_key_file, {"tls_key_file"});
+  set(setup.security.tls_verify_clients, {"tls_verify_clients"});
+  set(setup.security.token_file, {"token_file"});
   set(setup.master_server_addr, {"master_server_addr", "master_server_address"});
+  for (const auto& [name, value] : options) {
+    if (py::isinstance<py::str>(name) && kMeaningless.contains(name.cast<std::string>())) {
+      spdlog::warn("setup: {} has no meaning here and is ignored", name.cast<std::string>());
+    }
+  }
   const py::gil_scoped_release release;
   return store.Setup(setup);
 }
 
-void DefineObjects(py::class_<DistributedStore>& store) {
+void DefineObjects(StoreClass& store) {
   store
       .def(
           "put",
@@ -177,19 +218,20 @@ void DefineObjects(py::class_<DistributedStore>& store) {
       .def("batch_get_buffer", &GetBuffers, py::arg("keys"));
 }
 
-void DefineZeroCopy(py::class_<DistributedStore>& store) {
+void DefineZeroCopy(StoreClass& store) {
   using Addresses = std::vector<uintptr_t>;
   using Sizes = std::vector<size_t>;
   using Keys = std::vector<std::string>;
   store
       .def("register_buffer", &DistributedStore::RegisterBuffer, py::arg("buffer_ptr"),
-           py::arg("size"))
-      .def("unregister_buffer", &DistributedStore::UnregisterBuffer, py::arg("buffer_ptr"))
+           py::arg("size"), NoGil())
+      .def("unregister_buffer", &DistributedStore::UnregisterBuffer, py::arg("buffer_ptr"), NoGil())
       .def(
           "put_from",
           [](DistributedStore& self, const std::string& key, uintptr_t address, size_t size,
              const Config& config) {
-            return self.Put({key}, {{At<const std::byte>(address, size)}}, OrDefault(config))[0];
+            return self.PutRegistered({key}, {{At<const std::byte>(address, size)}},
+                                      OrDefault(config))[0];
           },
           py::arg("key"), py::arg("buffer_ptr"), py::arg("size"), py::arg("config") = py::none(),
           NoGil())
@@ -197,7 +239,8 @@ void DefineZeroCopy(py::class_<DistributedStore>& store) {
           "batch_put_from",
           [](DistributedStore& self, const Keys& keys, const Addresses& addresses,
              const Sizes& sizes, const Config& config) {
-            return self.Put(keys, Single<const std::byte>(addresses, sizes), OrDefault(config));
+            return self.PutRegistered(keys, Single<const std::byte>(addresses, sizes),
+                                      OrDefault(config));
           },
           py::arg("keys"), py::arg("buffer_ptrs"), py::arg("sizes"), py::arg("config") = py::none(),
           NoGil())
@@ -205,40 +248,47 @@ void DefineZeroCopy(py::class_<DistributedStore>& store) {
           "batch_put_from_multi_buffers",
           [](DistributedStore& self, const Keys& keys, const std::vector<Addresses>& addresses,
              const std::vector<Sizes>& sizes, const Config& config) {
-            return self.Put(keys, Group<const std::byte>(addresses, sizes), OrDefault(config));
+            return self.PutRegistered(keys, Group<const std::byte>(addresses, sizes),
+                                      OrDefault(config));
           },
           py::arg("keys"), py::arg("all_buffer_ptrs"), py::arg("all_sizes"),
           py::arg("config") = py::none(), NoGil())
       .def(
           "get_into",
           [](DistributedStore& self, const std::string& key, uintptr_t address, size_t size) {
-            return self.GetInto({key}, {{At<std::byte>(address, size)}})[0];
+            return self.GetIntoRegistered({key}, {{At<std::byte>(address, size)}})[0];
           },
           py::arg("key"), py::arg("buffer_ptr"), py::arg("size"), NoGil())
       .def(
           "batch_get_into",
           [](DistributedStore& self, const Keys& keys, const Addresses& addresses,
              const Sizes& sizes) {
-            return self.GetInto(keys, Single<std::byte>(addresses, sizes));
+            return self.GetIntoRegistered(keys, Single<std::byte>(addresses, sizes));
           },
           py::arg("keys"), py::arg("buffer_ptrs"), py::arg("sizes"), NoGil())
       .def(
           "batch_get_into_multi_buffers",
           [](DistributedStore& self, const Keys& keys, const std::vector<Addresses>& addresses,
-             const std::vector<Sizes>& sizes) {
-            return self.GetInto(keys, Group<std::byte>(addresses, sizes));
-          },
-          py::arg("keys"), py::arg("all_buffer_ptrs"), py::arg("all_sizes"), NoGil());
+             const std::vector<Sizes>& sizes,
+             bool) { return self.GetIntoRegistered(keys, Group<std::byte>(addresses, sizes)); },
+          py::arg("keys"), py::arg("all_buffer_ptrs"), py::arg("all_sizes"),
+          py::arg("prefer_alloc_in_same_node") = false, NoGil());
 }
 
-void DefineManagement(py::class_<DistributedStore>& store) {
+void DefineManagement(StoreClass& store) {
   store.def(py::init<>())
       .def("setup", &SetupFromDict, py::arg("config"))
       .def(
           "setup",
           [](DistributedStore& self, std::string local_hostname, std::string metadata_server,
              uint64_t global_segment_size, uint64_t local_buffer_size, std::string protocol,
-             std::string rdma_devices, std::string master_server_addr, const py::object&) {
+             std::string rdma_devices, std::string master_server_addr, const py::object&,
+             bool enable_ssd_offload, const std::string&, const std::string&,
+             bool enable_client_http_server, int) {
+            if (enable_ssd_offload || enable_client_http_server) {
+              spdlog::warn("setup: {} has no meaning here and is ignored",
+                           enable_ssd_offload ? "enable_ssd_offload" : "enable_client_http_server");
+            }
             const py::gil_scoped_release release;
             return self.Setup({std::move(local_hostname), std::move(metadata_server),
                                global_segment_size, local_buffer_size, std::move(protocol),
@@ -248,10 +298,13 @@ void DefineManagement(py::class_<DistributedStore>& store) {
           py::arg("global_segment_size") = SetupOptions().global_segment_size,
           py::arg("local_buffer_size") = SetupOptions().local_buffer_size,
           py::arg("protocol") = "tcp", py::arg("rdma_devices") = "",
-          py::arg("master_server_addr") = "127.0.0.1:50051", py::arg("engine") = py::none())
+          py::arg("master_server_addr") = "127.0.0.1:50051", py::arg("engine") = py::none(),
+          py::arg("enable_ssd_offload") = false, py::arg("ssd_offload_path") = "",
+          py::arg("tenant_id") = "default", py::arg("enable_client_http_server") = false,
+          py::arg("client_http_port") = 9300)
       .def("close", &DistributedStore::Close, NoGil())
-      .def("get_hostname", &DistributedStore::Hostname)
-      .def("health_check", &DistributedStore::HealthCheck)
+      .def("get_hostname", &DistributedStore::Hostname, NoGil())
+      .def("health_check", &DistributedStore::HealthCheck, NoGil())
       .def(
           "is_exist",
           [](DistributedStore& self, const std::string& key) { return self.Exist({key})[0]; },
@@ -269,7 +322,7 @@ void DefineManagement(py::class_<DistributedStore>& store) {
           py::arg("key"), py::arg("force") = false, NoGil())
       .def("batch_remove", &DistributedStore::Remove, py::arg("keys"), py::arg("force") = false,
            NoGil())
-      .def("remove_by_regex", &DistributedStore::RemoveByRegex, py::arg("str"),
+      .def("remove_by_regex", &DistributedStore::RemoveByRegex, py::arg("regex_pattern"),
            py::arg("force") = false, NoGil())
       .def("remove_all", &DistributedStore::RemoveAll, py::arg("force") = false, NoGil());
 }
@@ -289,7 +342,17 @@ PYBIND11_MODULE(store, module) {
       .def_readwrite("replica_num", &ReplicateConfig::replica_num)
       .def_readwrite("with_soft_pin", &ReplicateConfig::with_soft_pin)
       .def_readwrite("with_hard_pin", &ReplicateConfig::with_hard_pin)
-      .def_readwrite("preferred_segment", &ReplicateConfig::preferred_segment);
+      .def_readwrite("preferred_segment", &ReplicateConfig::preferred_segment)
+      // Objects go to the writer's own segment in any case, unless another is preferred.
+      .def_property(
+          "prefer_alloc_in_same_node", [](const ReplicateConfig&) { return true; },
+          [](ReplicateConfig&, bool) {})
+      .def("__str__", [](const ReplicateConfig& self) {
+        return fmt::format(
+            "ReplicateConfig: {{ replica_num: {}, with_soft_pin: {}, with_hard_pin: {}, "
+            "preferred_segment: '{}' }}",
+            self.replica_num, self.with_soft_pin, self.with_hard_pin, self.preferred_segment);
+      });
 
   py::class_<BufferHandle>(module, "BufferHandle", py::buffer_protocol())
       .def(
@@ -302,7 +365,7 @@ PYBIND11_MODULE(store, module) {
                                static_cast<py::ssize_t>(self.bytes().size()));
       });
 
-  py::class_<DistributedStore> store(module, "MooncakeDistributedStore");
+  StoreClass store(module, "MooncakeDistributedStore");
   DefineManagement(store);
   DefineObjects(store);
   DefineZeroCopy(store);

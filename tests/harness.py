@@ -22,8 +22,10 @@ FIXTURES = SOURCE.parent / "shared" / "fixtures"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL = pathlib.Path(os.environ.get("TANDEM_TEST_MODEL", SOURCE / "build" / "models" / MODEL_FILE))
 MODEL_NAME = "smollm2"
-SANITIZED = bool(re.search(r"^TANDEM_SANITIZE:\w+=.+", (BUILD / "CMakeCache.txt").read_text(), re.M)
-                 if (BUILD / "CMakeCache.txt").exists() else False)
+# What the program was built with: "address,undefined", "thread" or nothing.
+SANITIZED_BY = (re.search(r"^TANDEM_SANITIZE:\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.M)
+                or ["", ""])[1] if (BUILD / "CMakeCache.txt").exists() else ""
+SANITIZED = bool(SANITIZED_BY)
 PATIENCE = 10 if SANITIZED else 1  # Instrumented programs are slower.
 
 
@@ -42,6 +44,11 @@ def wait_until(condition, seconds, what):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds * PATIENCE} s in vain for {what}")
         time.sleep(0.01)
+
+
+def without_preloaded_runtime():
+    """The environment for programs of others, which a sanitizer's runtime can stop for good."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
 class Role:
@@ -103,8 +110,20 @@ class Role:
     def log(self):
         return self._log_file.read_text(errors="replace")
 
+    def expect_logged(self, *patterns, seconds=5):
+        """Waits until the log has each pattern: a line can come later than the reply it is about."""
+        for pattern in patterns:
+            try:
+                wait_until(lambda: re.search(pattern, self.log()), seconds, pattern)
+            except AssertionError as error:
+                raise AssertionError(f"{self.name} does not log what it should: {error}\n"
+                                     f"{self.log()}") from None
+
     def signal(self, number):
+        """Sends a signal. After SIGSTOP all threads of the process stand still."""
         self.process.send_signal(number)
+        if number == signal.SIGSTOP and self.process.poll() is None:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def kill(self):
         """kill -9, and waits for the end."""
@@ -125,6 +144,8 @@ class Role:
                 self.process.kill()
                 self.process.wait(timeout=10)
                 raise AssertionError(f"{self.name} did not stop within {seconds} s:\n{self.log()}")
+        if SANITIZED and "Sanitizer" in self.log():
+            raise AssertionError(f"{self.name}:\n{self.log()}")
         return self.process.returncode
 
     def request(self, method, path, body=None, headers=None, timeout=120):

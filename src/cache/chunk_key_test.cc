@@ -77,8 +77,10 @@ TEST(ChunkKeyTest, SaltsSeparateAndStaySecret) {
 }
 
 TEST(CacheNamespaceTest, SaysAllThatMustAgree) {
-  const CacheNamespace name = {"m", "half", "123", 256, "abc"};
-  EXPECT_EQ(name.ToString(), "model=m dtype=half hash_seed=123 chunk_size=256 fingerprint=abc");
+  const CacheNamespace name = {"m", "half", "123", 256, "abc", false};
+  EXPECT_EQ(name.ToString(),
+            "model=m dtype=half hash_seed=123 chunk_size=256 fingerprint=abc "
+            "save_chunk_meta=false");
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ ChunkMover::Moved ChunkMover::Load(std::span<const Chunk> chunks, TokenRange wan
 }
 
 ChunkMover::Moved ChunkMover::Save(std::span<const Chunk> chunks,
-                                   std::span<const int32_t> block_table, TimePoint deadline,
-                                   const TransferTicket& ticket, ChunkLedger* ledger) {
+                                   std::span<const int32_t> block_table,
+                                   const store::CallContext& call, const TransferTicket& ticket,
+                                   ChunkLedger* ledger) {
   Moved moved;
   while (!chunks.empty()) {
     const auto window = chunks.first(WindowLength(chunks));
@@ -85,9 +86,8 @@ ChunkMover::Moved ChunkMover::Save(std::span<const Chunk> chunks,
     std::vector<bool> done(window.size(), false);
     auto wait = kFirstBusyWait;
     for (int attempt = 0; attempt < kBusyTries; ++attempt) {
-      if (ShallEnd(CacheOperation::kSave, deadline, ticket)) break;
-      const int busy =
-          SaveWindow(window, block_table, deadline, ticket, ledger, &done, &moved.bytes);
+      if (ShallEnd(CacheOperation::kSave, call.deadline, ticket)) break;
+      const int busy = SaveWindow(window, block_table, call, ticket, ledger, &done, &moved.bytes);
       if (busy == 0) break;
       if (attempt + 1 == kBusyTries) {
         metrics_.CountFailure(CacheOperation::kSave, FailureCause::kBusyWriter, busy);
@@ -107,8 +107,8 @@ ChunkMover::Moved ChunkMover::Save(std::span<const Chunk> chunks,
 }
 
 int ChunkMover::SaveWindow(std::span<const Chunk> chunks, std::span<const int32_t> block_table,
-                           TimePoint deadline, const TransferTicket& ticket, ChunkLedger* ledger,
-                           std::vector<bool>* done, int64_t* bytes) {
+                           const store::CallContext& call, const TransferTicket& ticket,
+                           ChunkLedger* ledger, std::vector<bool>* done, int64_t* bytes) {
   std::vector<size_t> asked;
   std::vector<std::string> keys;
   std::vector<uint64_t> sizes;
@@ -118,7 +118,7 @@ int ChunkMover::SaveWindow(std::span<const Chunk> chunks, std::span<const int32_
     keys.push_back(chunks[i].key);
     sizes.push_back(codec_.EncodedBytes(chunks[i].range.size()));
   }
-  std::vector<ChunkRoom> rooms = tier_.Reserve(keys, sizes, deadline);
+  std::vector<ChunkRoom> rooms = tier_.Reserve(keys, sizes, call);
 
   int busy = 0;
   std::vector<size_t> filled;
@@ -152,7 +152,7 @@ int ChunkMover::SaveWindow(std::span<const Chunk> chunks, std::span<const int32_
     }
   }
   if (reservations.empty()) return busy;
-  const std::vector<bool> committed = tier_.Commit(std::move(reservations), deadline);
+  const std::vector<bool> committed = tier_.Commit(std::move(reservations), call);
   for (size_t k = 0; k < filled.size(); ++k) {
     end(filled[k], committed[k]);
     if (!committed[k]) continue;

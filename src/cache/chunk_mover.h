@@ -42,7 +42,7 @@ class ChunkMover {
 
   /// Saves chunks and marks each in the ledger as it ends.
   Moved Save(std::span<const Chunk> chunks, std::span<const int32_t> block_table,
-             TimePoint deadline, const TransferTicket& ticket, ChunkLedger* ledger);
+             const store::CallContext& call, const TransferTicket& ticket, ChunkLedger* ledger);
 
   /// From now on every move ends at its next chunk.
   void Stop();
@@ -54,7 +54,7 @@ class ChunkMover {
   /// Tries once to save those of a window's chunks that are not `done`, and marks those that end,
   /// well or not. Returns how many another writer is at. Adds the bytes written to `bytes`.
   int SaveWindow(std::span<const Chunk> chunks, std::span<const int32_t> block_table,
-                 TimePoint deadline, const TransferTicket& ticket, ChunkLedger* ledger,
+                 const store::CallContext& call, const TransferTicket& ticket, ChunkLedger* ledger,
                  std::vector<bool>* done, int64_t* bytes);
 
   const KvCodec& codec_;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "base/status.h"
@@ -37,6 +38,21 @@ std::string OriginOf(const YAML::Node& node, const std::string& source) {
   return fmt::format("{}:{}", source, node.Mark().line + 1);
 }
 
+/// Where each key of a map stands. YAML leaves open which of two equal ones counts.
+class Keys {
+ public:
+  absl::Status Add(const std::string& name, const std::string& origin) {
+    const auto [first, is_new] = first_.emplace(name, origin);
+    if (is_new) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        fmt::format("{}: {} is there twice, first at {}; a map takes each key once", origin, name,
+                    first->second));
+  }
+
+ private:
+  std::map<std::string, std::string> first_;
+};
+
 absl::Status AppendOption(const std::string& name, const YAML::Node& node,
                           const std::string& origin, const std::string& source,
                           std::vector<ConfigValue>* options) {
@@ -46,12 +62,14 @@ absl::Status AppendOption(const std::string& name, const YAML::Node& node,
     return absl::OkStatus();
   }
   if (!node.IsMap()) return FromNode(name, node, origin).Refuse("a map of options");
+  Keys keys;
   for (const auto& entry : node) {
     const std::string entry_origin = source.empty() ? origin : OriginOf(entry.first, source);
     ASSIGN_OR_RETURN(const std::string key, KeyOf(entry.first, entry_origin));
+    const std::string full_name = fmt::format("{}.{}", kExtraConfig, key);
+    RETURN_IF_ERROR(keys.Add(full_name, entry_origin));
     if (entry.second.IsNull()) continue;
-    options->push_back(
-        FromNode(fmt::format("{}.{}", kExtraConfig, key), entry.second, entry_origin));
+    options->push_back(FromNode(full_name, entry.second, entry_origin));
   }
   return absl::OkStatus();
 }
@@ -112,7 +130,9 @@ absl::StatusOr<uint64_t> AsByteSize(const ConfigValue& value) {
   static constexpr struct {
     std::string_view suffix;
     double factor;
-  } kUnits[] = {{"kb", 0x1p10}, {"mb", 0x1p20}, {"gb", 0x1p30}, {"tb", 0x1p40}, {"b", 1}, {"", 1}};
+  } kUnits[] = {{"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40}, {"kb", 0x1p10},
+                {"mb", 0x1p20},  {"gb", 0x1p30},  {"tb", 0x1p40},  {"k", 0x1p10},   {"m", 0x1p20},
+                {"g", 0x1p30},   {"t", 0x1p40},   {"b", 1},        {"", 1}};
   if (value.shape == ConfigValue::Shape::kScalar) {
     uint64_t bytes = 0;
     if (ParseNumber(value.text, &bytes)) return bytes;
@@ -147,9 +167,11 @@ absl::StatusOr<std::vector<ConfigValue>> ParseYamlOptions(std::string_view yaml,
       return absl::InvalidArgumentError(fmt::format(
           "{}: not a map; lines of 'option: value' are accepted", OriginOf(root, source)));
     }
+    Keys keys;
     for (const auto& entry : root) {
       const std::string origin = OriginOf(entry.first, source);
       ASSIGN_OR_RETURN(const std::string name, KeyOf(entry.first, origin));
+      RETURN_IF_ERROR(keys.Add(name, origin));
       RETURN_IF_ERROR(AppendOption(name, entry.second, origin, source, &options));
     }
   } catch (const YAML::Exception& error) {

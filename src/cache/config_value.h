@@ -26,7 +26,7 @@ struct ConfigValue {
 absl::StatusOr<bool> AsBool(const ConfigValue& value);
 absl::StatusOr<int64_t> AsInteger(const ConfigValue& value, int64_t least, int64_t most);
 absl::StatusOr<double> AsNumber(const ConfigValue& value, double least, double most);
-/// A number of bytes, or a number with kb, mb, gb or tb (powers of 1024).
+/// A number of bytes, or a number with kb, mb, gb or tb (powers of 1024), or as kib, k and so on.
 absl::StatusOr<uint64_t> AsByteSize(const ConfigValue& value);
 absl::StatusOr<std::string> AsText(const ConfigValue& value);
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +15,9 @@ namespace tandem::cache {
 
 /// What an instance does with the shared cache (vLLM's kv_role).
 enum class KvRole { kNone, kProducer, kConsumer, kBoth };
+
+/// "kv_producer", "kv_consumer" or "kv_both"; empty for kNone.
+std::string_view KvRoleName(KvRole role);
 
 /// A transfer between KV blocks and the cache. The blocks it was given belong to it until done() is
 /// true, aborts included. Safe for use by several threads.
@@ -67,8 +71,10 @@ struct CacheNamespace {
   std::string hash_seed;
   int chunk_size = 256;
   std::string fingerprint;  ///< Empty with lmcache_compatible_keys.
+  /// No part of the keys but in the fingerprint: objects stored otherwise are found and not read.
+  bool save_chunk_meta = true;
 
-  /// "model=... dtype=... hash_seed=... chunk_size=... fingerprint=..."
+  /// "model=... dtype=... hash_seed=... chunk_size=... fingerprint=... save_chunk_meta=..."
   std::string ToString() const;
 };
 

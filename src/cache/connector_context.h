@@ -3,10 +3,10 @@
 #include <functional>
 
 #include "base/clock.h"
+#include "base/task_queue.h"
 #include "cache/cache_metrics.h"
 #include "cache/chunk_mover.h"
 #include "cache/store_connector.h"
-#include "cache/task_queue.h"
 #include "cache/tier.h"
 
 namespace tandem::cache {

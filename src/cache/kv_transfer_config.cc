@@ -32,9 +32,9 @@ absl::StatusOr<std::string> Text(std::string_view field, const json::value& valu
 }
 
 absl::StatusOr<KvRole> Role(std::string_view field, const json::value& value) {
-  if (value == "kv_producer") return KvRole::kProducer;
-  if (value == "kv_consumer") return KvRole::kConsumer;
-  if (value == "kv_both") return KvRole::kBoth;
+  for (const KvRole role : {KvRole::kProducer, KvRole::kConsumer, KvRole::kBoth}) {
+    if (value.is_string() && View(value.get_string()) == KvRoleName(role)) return role;
+  }
   return Refuse(field, value, "kv_producer, kv_consumer or kv_both");
 }
 

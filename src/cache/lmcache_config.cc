@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "cache/lmcache_options.h"
 #include "cache/remote_url.h"
@@ -73,10 +76,23 @@ absl::Status Complete(LmcacheConfig* config) {
   }
   ASSIGN_OR_RETURN(const RemoteUrl url, ParseRemoteUrl(config->remote_url));
   if (config->device_name.empty()) config->device_name = url.device;
+  if (config->protocol == "tcp" && !config->device_name.empty()) {
+    config->notes.push_back(fmt::format(
+        "extra_config.device_name: {} has no effect: it names RDMA devices, and protocol "
+        "tcp uses the network interface that has local_hostname's address",
+        config->device_name));
+  }
   if (config->master_server_address.empty()) {
     config->master_server_address = url.master.ToString();
   }
-  ASSIGN_OR_RETURN(const HostPort master, ParseHostPort(config->master_server_address));
+  // Several masters, of which one leads, stand with commas between them.
+  const std::vector<std::string> masters = absl::StrSplit(config->master_server_address, ',');
+  std::optional<HostPort> named;
+  for (const std::string& part : masters) {
+    ASSIGN_OR_RETURN(HostPort one, ParseHostPort(part));
+    if (!named || one.ToString() == url.master.ToString()) named = std::move(one);
+  }
+  const HostPort& master = *named;
   if (master.port != url.master.port) {
     return absl::InvalidArgumentError(fmt::format(
         "remote_url: '{}' and extra_config.master_server_address: '{}' name different ports; both "
@@ -116,6 +132,8 @@ store::StoreClientOptions LmcacheConfig::StoreOptions() const {
   options.local_buffer_bytes = local_buffer_size;
   options.call_timeout = std::min<Duration>(options.call_timeout, blocking_timeout);
   options.transfer_timeout = transfer_timeout;
+  options.verify_local_reads = verify_local_reads;
+  options.security = security;
   return options;
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/security.h"
 #include "cache/config_value.h"
 #include "store/client/store_client.h"
 
@@ -34,6 +35,8 @@ struct LmcacheConfig {
   uint64_t local_buffer_size = uint64_t{1} << 30;
   Duration transfer_timeout = std::chrono::seconds(1);
   bool save_chunk_meta = true;
+  bool verify_local_reads = false;  ///< Check checksums of reads on this host as well.
+  SecurityOptions security;
 
   /// To be logged once at start: options that mean nothing here and why, values read as others.
   std::vector<std::string> notes;

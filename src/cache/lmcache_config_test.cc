@@ -57,6 +57,69 @@ TEST(LmcacheConfigTest, ReadsTheGuidesFile) {
   EXPECT_EQ(store.transfer_timeout, std::chrono::seconds(1));
 }
 
+TEST(LmcacheConfigTest, SaysThatADeviceIsOfNoUseToTcp) {
+  const auto with = [](const std::string& url, const std::string& extra) {
+    const auto config = ParseLmcacheConfig(
+        "remote_url: 'mooncakestore://127.0.0.1:1/" + url + "'\nextra_config: {" + extra + "}",
+        "c.yaml");
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config->notes;
+  };
+  const auto said = ElementsAre(AllOf(HasSubstr("device_name: mlx5_0 has no effect"),
+                                      HasSubstr("tcp"), HasSubstr("local_hostname")));
+  EXPECT_THAT(with("", "device_name: mlx5_0, protocol: tcp"), said);
+  EXPECT_THAT(with("?device=mlx5_0", ""), said);
+  EXPECT_THAT(with("", "device_name: mlx5_0, protocol: rdma"), IsEmpty());
+  EXPECT_THAT(with("", "device_name: '', protocol: tcp"), IsEmpty());
+}
+
+TEST(LmcacheConfigTest, RefusesAKeyThatIsThereTwice) {
+  EXPECT_THAT(ErrorOf("chunk_size: 128\nlocal_cpu: false\nchunk_size: 256\n"),
+              AllOf(HasSubstr("c.yaml:3"), HasSubstr("chunk_size"), HasSubstr("c.yaml:1")));
+  EXPECT_THAT(
+      ErrorOf("extra_config:\n  protocol: tcp\n  protocol: rdma\n"),
+      AllOf(HasSubstr("c.yaml:3"), HasSubstr("extra_config.protocol"), HasSubstr("c.yaml:2")));
+  EXPECT_THAT(ErrorOf("extra_config: {protocol: tcp}\nextra_config: {device_name: x}\n"),
+              AllOf(HasSubstr("c.yaml:2"), HasSubstr("extra_config"), HasSubstr("c.yaml:1")));
+}
+
+TEST(LmcacheConfigTest, TurnsVerificationOfLocalReadsOn) {
+  const auto config = ParseLmcacheConfig("extra_config: {verify_local_reads: true}", "c.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->StoreOptions().verify_local_reads);
+  EXPECT_FALSE(LmcacheConfig().StoreOptions().verify_local_reads);
+}
+
+TEST(LmcacheConfigTest, SaysHowTheStoreIsSecured) {
+  const auto config = ParseLmcacheConfig(
+      "extra_config: {tls_ca_file: /ca, tls_cert_file: /cert, tls_key_file: /key, "
+      "tls_verify_clients: true, token_file: /token}",
+      "c.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const SecurityOptions security = config->StoreOptions().security;
+  EXPECT_EQ(security.tls_ca_file, "/ca");
+  EXPECT_EQ(security.tls_cert_file, "/cert");
+  EXPECT_EQ(security.tls_key_file, "/key");
+  EXPECT_TRUE(security.tls_verify_clients);
+  EXPECT_EQ(security.token_file, "/token");
+  EXPECT_TRUE(config->warnings.empty());
+}
+
+TEST(LmcacheConfigTest, TakesSeveralMasters) {
+  const auto with = [](const std::string& masters) {
+    return ParseLmcacheConfig(
+        "remote_url: \"mooncakestore://10.0.0.2:50051/\"\nextra_config:\n"
+        "  local_hostname: 10.0.0.9\n  master_server_address: \"" +
+            masters + "\"\n",
+        "c.yaml");
+  };
+  const auto config = with("10.0.0.1:50052,10.0.0.2:50051");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->warnings, IsEmpty());
+  EXPECT_EQ(config->StoreOptions().master_address, "10.0.0.1:50052,10.0.0.2:50051");
+  EXPECT_FALSE(with("10.0.0.1:50051,nowhere").ok());
+}
+
 TEST(LmcacheConfigTest, DefaultsAreTheReferences) {
   const auto config = ParseLmcacheConfig("remote_url: mooncakestore://localhost:50051", "c.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
@@ -140,6 +203,11 @@ TEST(LmcacheConfigTest, SizesMayHaveUnits) {
   ASSERT_TRUE(accepted.ok()) << accepted.status();
   EXPECT_EQ(accepted->global_segment_size, 1610612736u);
   EXPECT_EQ(accepted->local_buffer_size, 67108864u);
+  const auto short_units = ParseLmcacheConfig(
+      "extra_config: {global_segment_size: 1.5GiB, local_buffer_size: 64m}", "c.yaml");
+  ASSERT_TRUE(short_units.ok()) << short_units.status();
+  EXPECT_EQ(short_units->global_segment_size, 1610612736u);
+  EXPECT_EQ(short_units->local_buffer_size, 67108864u);
 }
 
 TEST(LmcacheConfigTest, NullsAreNotSet) {

@@ -4,7 +4,10 @@
 
 #include <limits>
 #include <span>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_split.h"
 #include "base/edit_distance.h"
 #include "base/status.h"
 #include "cache/remote_url.h"
@@ -23,6 +26,13 @@ Duration FromSeconds(double seconds) {
 absl::Status SetSeconds(const ConfigValue& value, Duration* field) {
   ASSIGN_OR_RETURN(const double seconds, AsNumber(value, 0.001, kLongestTimeoutSeconds));
   *field = FromSeconds(seconds);
+  return absl::OkStatus();
+}
+
+/// One address, or those of several masters with commas between them.
+absl::Status CheckMasters(std::string_view text) {
+  const std::vector<std::string> masters = absl::StrSplit(std::string(text), ',');
+  for (const std::string& master : masters) RETURN_IF_ERROR(ParseHostPort(master).status());
   return absl::OkStatus();
 }
 
@@ -130,10 +140,7 @@ constexpr Option kOptions[] = {
     {"extra_config.metadata_server",
      [](Value v, Config c) { return SetChecked(v, &c->metadata_server, CheckMetadataServer); }},
     {"extra_config.master_server_address",
-     [](Value v, Config c) {
-       return SetChecked(v, &c->master_server_address,
-                         [](std::string_view text) { return ParseHostPort(text).status(); });
-     }},
+     [](Value v, Config c) { return SetChecked(v, &c->master_server_address, CheckMasters); }},
     {"extra_config.protocol",
      [](Value v, Config c) { return SetChoice(v, &c->protocol, kProtocols); }},
     {"extra_config.device_name", [](Value v, Config c) { return SetText(v, &c->device_name); }},
@@ -145,6 +152,18 @@ constexpr Option kOptions[] = {
      [](Value v, Config c) { return SetSeconds(v, &c->transfer_timeout); }},
     {"extra_config.save_chunk_meta",
      [](Value v, Config c) { return SetBool(v, &c->save_chunk_meta); }},
+    {"extra_config.verify_local_reads",
+     [](Value v, Config c) { return SetBool(v, &c->verify_local_reads); }},
+    {"extra_config.tls_ca_file",
+     [](Value v, Config c) { return SetText(v, &c->security.tls_ca_file); }},
+    {"extra_config.tls_cert_file",
+     [](Value v, Config c) { return SetText(v, &c->security.tls_cert_file); }},
+    {"extra_config.tls_key_file",
+     [](Value v, Config c) { return SetText(v, &c->security.tls_key_file); }},
+    {"extra_config.tls_verify_clients",
+     [](Value v, Config c) { return SetBool(v, &c->security.tls_verify_clients); }},
+    {"extra_config.token_file",
+     [](Value v, Config c) { return SetText(v, &c->security.token_file); }},
 };
 
 /// An option that is accepted and changes nothing.

@@ -37,7 +37,7 @@ class PoolConnectorTest : public ::testing::Test {
     options.local_buffer_bytes = 1 << 20;
     options.call_timeout = seconds(20);
     options.transfer_timeout = seconds(10);
-    auto joined = PoolMember::Join(options, master_.Connect(), host, registries_.emplace_back(),
+    auto joined = PoolMember::Join(options, {}, master_.Connect(), host, registries_.emplace_back(),
                                    Clock::Real());
     EXPECT_TRUE(joined.ok()) << joined.status();
     return *std::move(joined);

@@ -81,11 +81,12 @@ absl::StatusOr<RemoteUrl> ParseRemoteUrl(std::string_view text) {
 
 absl::Status CheckMetadataServer(std::string_view text) {
   if (text == "P2PHANDSHAKE") return absl::OkStatus();
-  if (ConsumePrefix(&text, "http://") && ConsumeSuffix(&text, "/metadata") &&
-      ParseHostPort(text).ok()) {
+  if ((ConsumePrefix(&text, "http://") || ConsumePrefix(&text, "https://")) &&
+      ConsumeSuffix(&text, "/metadata") && ParseHostPort(text).ok()) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError("http://host:port/metadata or P2PHANDSHAKE");
+  return absl::InvalidArgumentError(
+      "http://host:port/metadata, https://host:port/metadata or P2PHANDSHAKE");
 }
 
 }  // namespace tandem::cache

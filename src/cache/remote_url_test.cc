@@ -31,6 +31,7 @@ TEST(RemoteUrlTest, RefusesWhatIsNoUrlOfAStore) {
 
 TEST(RemoteUrlTest, MetadataServers) {
   EXPECT_TRUE(CheckMetadataServer("http://10.0.0.1:8080/metadata").ok());
+  EXPECT_TRUE(CheckMetadataServer("https://10.0.0.1:8080/metadata").ok());
   EXPECT_TRUE(CheckMetadataServer("P2PHANDSHAKE").ok());
   EXPECT_FALSE(CheckMetadataServer("http://10.0.0.1:8080").ok());
   EXPECT_FALSE(CheckMetadataServer("etcd://10.0.0.1:2379").ok());

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/task_queue.h"
 #include "cache/cache_metrics.h"
 #include "cache/chunk_key.h"
 #include "cache/chunk_mover.h"
@@ -14,7 +15,6 @@
 #include "cache/kv_codec.h"
 #include "cache/store_session.h"
 #include "cache/store_tier.h"
-#include "cache/task_queue.h"
 
 namespace tandem::cache {
 namespace {
@@ -97,7 +97,8 @@ StoreConnectorOptions StoreConnectorOptions::From(const LmcacheConfig& config,
       .chunk_size = config.chunk_size,
       .fingerprint = config.lmcache_compatible_keys
                          ? ""
-                         : Fingerprint(weights_fingerprint, layout, config.save_chunk_meta)};
+                         : Fingerprint(weights_fingerprint, layout, config.save_chunk_meta),
+      .save_chunk_meta = config.save_chunk_meta};
   options.chunks = {.chunk_size = config.chunk_size,
                     .save_unfull_chunk = config.save_unfull_chunk,
                     .skip_last_n_tokens = transfer.skip_last_n_tokens};

@@ -105,6 +105,16 @@ TEST_F(StoreConnectorTest, WhatOneInstanceSavesAnotherLoads) {
   }
 }
 
+TEST_F(StoreConnectorTest, TheStoreHearsForWhichRequestItIsAsked) {
+  const auto prompt = Prompt(20);
+  Fill(prompt);
+  Instance consumer(store_, WithRole(KvRole::kConsumer), clock_);
+  consumer.LookUp(*consumer.Begin(prompt));
+  for (const char* method : {"Reserve", "Commit", "Find"}) {
+    EXPECT_THAT(store_.RequestIds(method), ::testing::ElementsAre("request")) << method;
+  }
+}
+
 TEST_F(StoreConnectorTest, ThePlainUpstreamFormFindsThePrompt) {
   const auto prompt = Prompt(50);
   Fill(prompt);
@@ -542,7 +552,11 @@ TEST(StoreConnectorOptionsTest, TheFingerprintNamesWeightsAndLayout) {
   EXPECT_NE(name("weights", kLayout), base);
   config.lmcache_compatible_keys = true;
   EXPECT_EQ(name("weights", kLayout),
-            "model=m dtype=half hash_seed=123 chunk_size=256 fingerprint=");
+            "model=m dtype=half hash_seed=123 chunk_size=256 fingerprint= save_chunk_meta=false");
+  // The keys are the same, what is stored under them is not.
+  config.save_chunk_meta = true;
+  EXPECT_EQ(name("weights", kLayout),
+            "model=m dtype=half hash_seed=123 chunk_size=256 fingerprint= save_chunk_meta=true");
 }
 
 TEST(StoreConnectorOptionsTest, KeysDoNotDependOnWhereTheCheckpointLies) {

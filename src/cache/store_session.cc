@@ -35,7 +35,7 @@ void StoreSession::LookUp(const ConnectorContext& context, Shared& shared, int p
   if (!chunks.empty() && context.clock.Now() < deadline) {
     std::vector<std::string> keys;
     for (const Chunk& chunk : chunks) keys.push_back(chunk.key);
-    const std::vector<int64_t> sizes = context.tier.Find(keys, deadline);
+    const std::vector<int64_t> sizes = context.tier.Find(keys, {deadline, shared.request_id});
     std::vector<bool> found;
     for (size_t i = 0; i < chunks.size(); ++i) {
       const auto expected =
@@ -94,7 +94,7 @@ std::shared_ptr<Ticket> StoreSession::Save(std::span<const int32_t> block_table,
                blocks = CopyBlocks(block_table, computed),
                deadline = context_.clock.Now() +
                           context_.options.blocking_timeout](const TransferTicket& ticket) {
-    return mover.Save(chunks, blocks, deadline, ticket, &shared->ledger);
+    return mover.Save(chunks, blocks, {deadline, shared->request_id}, ticket, &shared->ledger);
   };
   auto ticket = std::make_shared<TransferTicket>();
   if (!StartMove(CacheOperation::kSave, ticket, std::move(move))) {

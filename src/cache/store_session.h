@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "cache/chunk_ledger.h"
@@ -31,8 +32,10 @@ class StoreSession : public CacheSession {
   struct Shared {
     Shared(const CacheRequest& request, const ChunkPolicy& policy, uint64_t root_hash,
            const ChunkKeyFormat& format)
-        : ledger(request.prompt, request.committed_tokens, policy, root_hash, format) {}
+        : request_id(request.request_id),
+          ledger(request.prompt, request.committed_tokens, policy, root_hash, format) {}
 
+    const std::string request_id;
     ChunkLedger ledger;
     std::atomic<bool> lookup_done = false;
     int matched = 0;  // Written before lookup_done, read after it.

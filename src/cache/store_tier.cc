@@ -30,12 +30,13 @@ void StoreTier::ReportToBreaker(bool answered) {
   if (!was_open) spdlog::warn("the store's master does not answer; prompts are computed meanwhile");
 }
 
-std::vector<int64_t> StoreTier::Find(std::span<const std::string> keys, TimePoint deadline) {
+std::vector<int64_t> StoreTier::Find(std::span<const std::string> keys,
+                                     const store::CallContext& call) {
   if (!breaker_.Allow()) {
     metrics_.CountFailure(CacheOperation::kLookup, FailureCause::kMasterSuspended);
     return std::vector<int64_t>(keys.size(), -1);
   }
-  std::vector<int64_t> sizes = store_.Find(keys, deadline);
+  std::vector<int64_t> sizes = store_.Find(keys, call);
   const bool answered = std::ranges::none_of(sizes, IsRpcFailure);
   ReportToBreaker(answered);
   if (!answered) metrics_.CountFailure(CacheOperation::kLookup, FailureCause::kMasterUnreachable);
@@ -54,7 +55,8 @@ std::vector<std::unique_ptr<store::ReadHandle>> StoreTier::Read(std::span<const 
 }
 
 std::vector<ChunkRoom> StoreTier::Reserve(std::span<const std::string> keys,
-                                          std::span<const uint64_t> sizes, TimePoint deadline) {
+                                          std::span<const uint64_t> sizes,
+                                          const store::CallContext& call) {
   std::vector<ChunkRoom> rooms(keys.size());
   const int count = static_cast<int>(keys.size());
   if (!breaker_.Allow()) {
@@ -62,7 +64,7 @@ std::vector<ChunkRoom> StoreTier::Reserve(std::span<const std::string> keys,
     return rooms;
   }
   std::vector<store::ErrorCode> codes;
-  auto reservations = store_.Reserve(keys, sizes, {}, deadline, &codes);
+  auto reservations = store_.Reserve(keys, sizes, {}, call, &codes);
   for (int i = 0; i < count; ++i) {
     if (reservations[i] != nullptr) {
       rooms[i] = {ChunkRoom::State::kReserved, std::move(reservations[i])};
@@ -79,8 +81,8 @@ std::vector<ChunkRoom> StoreTier::Reserve(std::span<const std::string> keys,
 }
 
 std::vector<bool> StoreTier::Commit(std::vector<std::unique_ptr<store::Reservation>> reservations,
-                                    TimePoint deadline) {
-  const std::vector<store::ErrorCode> codes = store_.Commit(std::move(reservations), deadline);
+                                    const store::CallContext& call) {
+  const std::vector<store::ErrorCode> codes = store_.Commit(std::move(reservations), call);
   std::vector<bool> committed;
   for (store::ErrorCode code : codes) {
     committed.push_back(code == store::kOk);

@@ -12,13 +12,14 @@ class StoreTier : public Tier {
   /// All outlive it.
   StoreTier(store::StoreClient& store, CacheMetrics& metrics, const Clock& clock);
 
-  std::vector<int64_t> Find(std::span<const std::string> keys, TimePoint deadline) override;
+  std::vector<int64_t> Find(std::span<const std::string> keys,
+                            const store::CallContext& call) override;
   std::vector<std::unique_ptr<store::ReadHandle>> Read(std::span<const std::string> keys,
                                                        TimePoint deadline) override;
   std::vector<ChunkRoom> Reserve(std::span<const std::string> keys, std::span<const uint64_t> sizes,
-                                 TimePoint deadline) override;
+                                 const store::CallContext& call) override;
   std::vector<bool> Commit(std::vector<std::unique_ptr<store::Reservation>> reservations,
-                           TimePoint deadline) override;
+                           const store::CallContext& call) override;
 
  private:
   /// Tells the breaker whether the master answered.

@@ -31,18 +31,20 @@ class Tier {
   virtual ~Tier() = default;
 
   /// Bytes of each chunk, or -1 if it is not there.
-  virtual std::vector<int64_t> Find(std::span<const std::string> keys, TimePoint deadline) = 0;
+  virtual std::vector<int64_t> Find(std::span<const std::string> keys,
+                                    const store::CallContext& call) = 0;
 
   /// Chunks that were found; null where one cannot be read.
   virtual std::vector<std::unique_ptr<store::ReadHandle>> Read(std::span<const std::string> keys,
                                                                TimePoint deadline) = 0;
 
   virtual std::vector<ChunkRoom> Reserve(std::span<const std::string> keys,
-                                         std::span<const uint64_t> sizes, TimePoint deadline) = 0;
+                                         std::span<const uint64_t> sizes,
+                                         const store::CallContext& call) = 0;
 
   /// Publishes filled reservations; whether each is readable from now on.
   virtual std::vector<bool> Commit(std::vector<std::unique_ptr<store::Reservation>> reservations,
-                                   TimePoint deadline) = 0;
+                                   const store::CallContext& call) = 0;
 };
 
 }  // namespace tandem::cache

@@ -1,11 +1,13 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
 #include "base/status.h"
+#include "cli/accepted_value.h"
 #include "cli/bench_store.h"
 #include "cli/commands.h"
 #include "http/client.h"
@@ -33,21 +35,23 @@ void AddServingFlags(CLI::App& app, BenchFlags& flags) {
   app.add_option("--model", serving.model, "default: the first that the server lists");
   app.add_option("--concurrency", flags.concurrency, "requests in flight, such as 1,4,16")
       ->delimiter(',')
-      ->check(CLI::Range(1, 1024))
+      ->transform(WholeNumber(1, 1024))
       ->capture_default_str();
   app.add_option("--requests", serving.requests, "for each concurrency")
-      ->check(CLI::Range(1, 1'000'000))
+      ->transform(WholeNumber(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--input-tokens", serving.input_tokens, "of each prompt")
-      ->check(CLI::Range(1, 1'000'000))
+      ->transform(WholeNumber(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--output-tokens", serving.output_tokens, "of each answer")
-      ->check(CLI::Range(1, 1'000'000))
+      ->transform(WholeNumber(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--vocabulary", serving.vocabulary, "prompts are random ids of 256 to below this")
-      ->check(CLI::Range(257, 1'000'000))
+      ->transform(WholeNumber(257, 1'000'000))
       ->capture_default_str();
-  app.add_option("--seed", serving.seed, "of the prompts")->capture_default_str();
+  app.add_option("--seed", serving.seed, "of the prompts")
+      ->transform(WholeNumber(0, std::numeric_limits<int64_t>::max()))
+      ->capture_default_str();
 }
 
 void AddStoreFlags(CLI::App& app, BenchFlags& flags) {
@@ -58,19 +62,21 @@ void AddStoreFlags(CLI::App& app, BenchFlags& flags) {
       ->capture_default_str();
   app.add_option("--local-hostname", store.hostname, "where other members reach this machine")
       ->capture_default_str();
-  app.add_option("--protocol", store.protocol, "tcp or rdma")->capture_default_str();
+  app.add_option("--protocol", store.protocol, "tcp or rdma")
+      ->transform(OneOf({"tcp", "rdma"}))
+      ->capture_default_str();
   app.add_option("--device-name", store.device_name, "RDMA devices, separated by commas");
   app.add_option("--segment-size", store.segment_bytes, "memory lent for the measurement")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(ByteSize())
       ->capture_default_str();
   app.add_option("--object-sizes", store.load.object_bytes, "such as 4KB,1MB,14MB")
       ->delimiter(',')
-      ->transform(CLI::AsSizeValue(false));
+      ->transform(ByteSize());
   app.add_option("--batch", store.load.batch, "keys in one call")
-      ->check(CLI::Range(1, 1'000'000))
+      ->transform(WholeNumber(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--seconds", flags.pass_seconds, "of each measurement")
-      ->check(CLI::Range(0.01, 3600.0))
+      ->transform(Number(0.01, 3600))
       ->capture_default_str();
 }
 

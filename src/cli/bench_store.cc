@@ -64,11 +64,9 @@ class LineChannel {
   std::string received_;
 };
 
-absl::StatusOr<std::unique_ptr<store::StoreClient>> Join(const BenchStoreOptions& options,
-                                                         const std::string& master,
-                                                         uint64_t segment_bytes,
-                                                         const std::string& host_identity,
-                                                         MetricRegistry& metrics) {
+absl::StatusOr<std::unique_ptr<store::StoreClient>> Join(
+    const BenchStoreOptions& options, const std::string& master, uint64_t segment_bytes,
+    const std::string& host_identity, MetricRegistry& metrics, bool verify_local_reads = false) {
   return store::StoreClient::Create({.local_hostname = options.hostname,
                                      .metadata_server = options.metadata_server,
                                      .master_address = master,
@@ -76,7 +74,8 @@ absl::StatusOr<std::unique_ptr<store::StoreClient>> Join(const BenchStoreOptions
                                      .device_name = options.device_name,
                                      .segment_bytes = segment_bytes,
                                      .transfer_timeout = std::chrono::seconds(10),
-                                     .host_identity = host_identity},
+                                     .host_identity = host_identity,
+                                     .verify_local_reads = verify_local_reads},
                                     metrics, Clock::Real());
 }
 
@@ -136,8 +135,11 @@ class OwnerProcess {
 class OwnMaster {
  public:
   absl::StatusOr<std::string> Start() {
+    // As that of the clients: from the environment.
+    ASSIGN_OR_RETURN(const Security security, LoadSecurity({}));
     ASSIGN_OR_RETURN(service_,
-                     store::MasterService::Start({.address = "127.0.0.1"}, master_, metrics_));
+                     store::MasterService::Start({.address = "127.0.0.1", .security = security},
+                                                 store::ServingMaster::Of(master_), metrics_));
     return fmt::format("127.0.0.1:{}", service_->port());
   }
 
@@ -176,6 +178,18 @@ absl::StatusOr<std::vector<StoreFigure>> BenchStore(const BenchStoreOptions& opt
       const auto mapped,
       loadgen::MeasureGets(*neighbour, options.load, "get, same host (mapped)", prefix + "own"));
   add(mapped);
+  MetricRegistry careful_metrics;
+  ASSIGN_OR_RETURN(const auto careful,
+                   Join(options, master, 0, "", careful_metrics, /*verify_local_reads=*/true));
+  ASSIGN_OR_RETURN(
+      const auto verified,
+      loadgen::MeasureGets(*careful, options.load, "get, same host, verified", prefix + "own"));
+  add(verified);
+  ASSIGN_OR_RETURN(const auto put,
+                   loadgen::MeasurePuts(*neighbour, options.load, "put, another's segment",
+                                        prefix + "put", segment));
+  add(put);
+  loadgen::RemoveObjects(*neighbour, options.load, prefix + "put");
   ASSIGN_OR_RETURN(const auto stranger,
                    Join(options, master, 0, "host of tandem bench", stranger_metrics));
   ASSIGN_OR_RETURN(

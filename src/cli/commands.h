@@ -13,6 +13,7 @@ int MasterCommand(const Arguments& arguments);
 int ServeCommand(const Arguments& arguments);
 int ProxyCommand(const Arguments& arguments);
 int UpCommand(const Arguments& arguments);
+int PullCommand(const Arguments& arguments);
 int StoreCommand(const Arguments& arguments);
 int BenchCommand(const Arguments& arguments);
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
 #include "base/status.h"
@@ -90,7 +91,10 @@ api::ServedModel Instance::DescribeModel() const {
           .chat_template = model_.chat_template.get(),
           .generation = options_.checkpoint_sampling_defaults ? model_.generation
                                                               : model::GenerationDefaults(),
-          .kv_namespace = connector_ ? connector_->cache_namespace().ToString() : ""};
+          .kv_namespace = connector_ ? connector_->cache_namespace().ToString() : "",
+          .kv_role = std::string(connector_ ? cache::KvRoleName(connector_->role()) : ""),
+          .max_logprobs = options_.max_logprobs,
+          .priority_scheduling = options_.schedule_by_priority};
 }
 
 absl::Status Instance::Serve() {
@@ -101,6 +105,9 @@ absl::Status Instance::Serve() {
   engine_options.max_num_seqs = options_.max_num_seqs;
   engine_options.max_num_batched_tokens = options_.max_num_batched_tokens;
   engine_options.enable_prefix_caching = options_.enable_prefix_caching;
+  if (options_.schedule_by_priority) {
+    engine_options.scheduling_policy = engine::SchedulingPolicy::kPriority;
+  }
   engine_options.seed = options_.seed;
   engine_options.eos_token_ids = model_.generation.eos_token_ids;
   if (engine_options.eos_token_ids.empty() && model_.tokenizer->eos_token_id() >= 0) {
@@ -109,13 +116,24 @@ absl::Status Instance::Serve() {
   engine_ = engine::EngineLoop::Start(engine_options, *decoder_, *kv_, *model_.tokenizer,
                                       connector_.get(), metrics_, clock_);
   waker_.Set(engine_.get());
-  ASSIGN_OR_RETURN(
-      server_, api::OpenAiServer::Start(
-                   {.http = {.host = options_.host, .port = options_.port, .threads = kHttpThreads},
-                    .api_keys = options_.api_keys,
-                    .log_requests = options_.log_requests,
-                    .version = TANDEM_VERSION},
-                   DescribeModel(), *engine_, metrics_, clock_));
+  TlsContext tls;
+  if (!options_.ssl_certfile.empty() || !options_.ssl_keyfile.empty()) {
+    auto context =
+        MakeTlsServerContext({.certificate = options_.ssl_certfile, .key = options_.ssl_keyfile});
+    if (!context.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--ssl-certfile and --ssl-keyfile: ", context.status().message()));
+    }
+    tls = *std::move(context);
+  }
+  ASSIGN_OR_RETURN(server_, api::OpenAiServer::Start({.http = {.host = options_.host,
+                                                               .port = options_.port,
+                                                               .threads = kHttpThreads,
+                                                               .tls = tls},
+                                                      .api_keys = options_.api_keys,
+                                                      .log_requests = options_.log_requests,
+                                                      .version = TANDEM_VERSION},
+                                                     DescribeModel(), *engine_, metrics_, clock_));
   return absl::OkStatus();
 }
 

@@ -25,8 +25,9 @@ struct KvBudgetRequest {
 
 /// Chooses the size of the KV pool: what was asked for, else a quarter of the available memory, but
 /// never more than all sequences at full length need. The pool's memory is touched only as it is
-/// used. A context that nobody asked for shrinks to what fits; InvalidArgument, naming the flags,
-/// if one that was asked for does not fit, or if it exceeds the checkpoint's.
+/// used. A context that nobody asked for shrinks to what fits; OutOfRange, naming the flag, its
+/// value and what is accepted, if one that was asked for does not fit, or if it exceeds the
+/// checkpoint's.
 absl::StatusOr<KvBudget> PlanKvBudget(const KvBudgetRequest& request);
 
 }  // namespace tandem::cli

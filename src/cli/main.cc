@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
     {"master", MasterCommand, "the store's metadata service (also as mooncake_master)"},
     {"serve", ServeCommand, "an inference instance with the OpenAI API; takes vllm serve's flags"},
     {"proxy", ProxyCommand, "sends each request to a prefiller, then to a decoder"},
+    {"pull", PullCommand, "gets a model from the hub into the local cache"},
     {"store", StoreCommand, "lends memory to the pool; put, get, ls, rm, stat on it"},
     {"bench", BenchCommand, "measures a deployment, the store or this machine"},
     {"up", UpCommand, "master, prefiller, decoder and proxy on this machine, supervised"},

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "cli/gflags_parser.h"
+#include "store/master/etcd_client.h"
 
 namespace tandem::cli {
 namespace {
@@ -19,14 +20,6 @@ struct InertFlag {
 };
 
 constexpr InertFlag kInertFlags[] = {
-    {"enable_ha", "one master runs alone; its clients register again after a restart"},
-    {"etcd_endpoints", "one master runs alone"},
-    {"cluster_id", "one master runs alone"},
-    {"enable_snapshot", "owners of segments keep the directory and register from it"},
-    {"snapshot_interval_seconds", "there are no snapshots"},
-    {"snapshot_backup_dir", "there are no snapshots"},
-    {"enable_offload", "objects stay in memory"},
-    {"root_fs_dir", "objects stay in memory"},
     {"memory_allocator", "space is always allocated by offset"},
 };
 
@@ -38,15 +31,16 @@ struct RawFlags {
   int64_t discard_s = 30;
   int64_t release_s = 600;
   std::string strategy = "random";
-  std::string config_path;
-  // What has no effect here.
-  bool enable_ha = false, enable_snapshot = false, enable_offload = false;
-  int64_t snapshot_interval_s = 600;
-  std::string memory_allocator = "offset";
-  std::string etcd_endpoints, cluster_id = "mooncake_cluster", snapshot_backup_dir, root_fs_dir;
+  std::string config_path, etcd_endpoints;
+  bool enable_snapshot = false;
+  bool enable_offload = false;
+  int64_t offload_capacity_bytes = 0;
+  std::string snapshot_backup_dir, root_fs_dir;
+  std::string memory_allocator = "offset";  // has no effect here
 };
 
 constexpr int64_t kMostSeconds = 1'000'000'000;
+constexpr int64_t kMostDiskBytes = int64_t{1} << 50;
 
 void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
   store::MasterOptions& master = flags.master;
@@ -83,18 +77,43 @@ void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
   parser.AddString("config_path", &raw.config_path,
                    "a YAML or JSON file of these flags; the command line comes first");
   parser.AddInt("v", 0, 10, &flags.verbosity, "verbosity of the log");
+  parser.AddBool("enable_snapshot", &raw.enable_snapshot,
+                 "serve again after a restart before the owners of objects have registered them");
+  parser.AddInt("snapshot_interval_seconds", 1, kMostSeconds, &flags.snapshot_interval_seconds,
+                "with enable_snapshot: time between two snapshots");
+  parser.AddString("snapshot_backup_dir", &raw.snapshot_backup_dir,
+                   "with enable_snapshot: directory for the snapshot and what was removed since");
+  parser.AddBool("enable_ha", &flags.enable_ha,
+                 "be one of several masters, of which the one that holds a lease of etcd leads");
+  parser.AddString("etcd_endpoints", &raw.etcd_endpoints,
+                   "with enable_ha: http://HOST:2379 of etcd, several separated by commas");
+  parser.AddString("cluster_id", &flags.cluster_id,
+                   "with enable_ha: masters of one cluster choose their leader among themselves; "
+                   "names files of snapshots and directories of enable_offload");
+  parser.AddInt("etcd_lease_seconds", 1, 3600, &flags.etcd_lease_seconds,
+                "with enable_ha: how long a leader that has died stays in office");
+  SecurityOptions& security = flags.security;
+  parser.AddString("tls_cert_file", &security.tls_cert_file,
+                   "certificate in PEM: all ports are served over TLS");
+  parser.AddString("tls_key_file", &security.tls_key_file, "its private key in PEM");
+  parser.AddString("tls_ca_file", &security.tls_ca_file,
+                   "with tls_verify_clients: the CA of the clients' certificates in PEM");
+  parser.AddBool("tls_verify_clients", &security.tls_verify_clients,
+                 "serve only clients with a certificate of that CA");
+  parser.AddString("token_file", &security.token_file,
+                   "a file with the token that clients have to send; or the environment's "
+                   "TANDEM_STORE_TOKEN");
   parser.AddString("ready_file", &flags.ready_file,
                    "a file that is written, with the ports, once the master serves");
 
-  parser.AddBool("enable_ha", &raw.enable_ha, "no effect");
-  parser.AddString("etcd_endpoints", &raw.etcd_endpoints, "no effect");
-  parser.AddString("cluster_id", &raw.cluster_id, "no effect");
-  parser.AddBool("enable_snapshot", &raw.enable_snapshot, "no effect");
-  parser.AddInt("snapshot_interval_seconds", 0, kMostSeconds, &raw.snapshot_interval_s,
-                "no effect");
-  parser.AddString("snapshot_backup_dir", &raw.snapshot_backup_dir, "no effect");
-  parser.AddBool("enable_offload", &raw.enable_offload, "no effect");
-  parser.AddString("root_fs_dir", &raw.root_fs_dir, "no effect");
+  parser.AddBool("enable_offload", &raw.enable_offload,
+                 "have owners of memory keep cold objects on their local disk");
+  parser.AddString("root_fs_dir", &raw.root_fs_dir,
+                   "with enable_offload: the directory, on every owner's host, below which each "
+                   "has one of its own");
+  parser.AddInt("offload_capacity_bytes", 0, kMostDiskBytes, &raw.offload_capacity_bytes,
+                "with enable_offload: the most disk that each owner takes; 0 is half of what is "
+                "free");
   parser.AddChoice("memory_allocator", {"offset", "cachelib"}, &raw.memory_allocator, "no effect");
 }
 
@@ -122,6 +141,20 @@ absl::Status ReadConfig(const std::string& path, GflagsParser& parser) try {
   return absl::InvalidArgumentError(fmt::format("--config_path={}: {}", path, error.what()));
 }
 
+/// What --enable_offload and the flags that go with it say.
+absl::Status TakeOffload(const RawFlags& raw, store::MasterOptions& master) {
+  if (!raw.enable_offload || raw.root_fs_dir.empty()) return absl::OkStatus();
+  if (!raw.root_fs_dir.starts_with('/')) {
+    return absl::InvalidArgumentError(
+        fmt::format("--root_fs_dir={}: not an absolute path; owners of memory, wherever they were "
+                    "started, use it",
+                    raw.root_fs_dir));
+  }
+  master.offload_directory = raw.root_fs_dir;
+  master.offload_capacity_bytes = static_cast<uint64_t>(raw.offload_capacity_bytes);
+  return absl::OkStatus();
+}
+
 store::AllocationStrategy StrategyOf(const std::string& name) {
   if (name == "free_ratio_first") return store::AllocationStrategy::kFreeRatioFirst;
   if (name == "local_first") return store::AllocationStrategy::kLocalFirst;
@@ -142,7 +175,44 @@ absl::StatusOr<MasterFlags> MasterFlags::Parse(const Arguments& arguments) {
   }
   if (!raw.config_path.empty()) RETURN_IF_ERROR(ReadConfig(raw.config_path, parser));
 
+  const auto ignore = [&](const char* name, const char* reason) {
+    if (!parser.IsChanged(name)) return;
+    flags.without_effect.push_back(fmt::format("--{} has no effect: {}", name, reason));
+  };
+  if (raw.enable_snapshot && raw.snapshot_backup_dir.empty()) {
+    return absl::InvalidArgumentError(
+        "--snapshot_backup_dir=: not a directory; --enable_snapshot needs one");
+  }
+  for (const char* name : {"enable_snapshot", "snapshot_backup_dir", "snapshot_interval_seconds"}) {
+    if (flags.enable_ha) ignore(name, "with --enable_ha a leader asks the owners of objects");
+    if (!flags.enable_ha && !raw.enable_snapshot) ignore(name, "--enable_snapshot is not set");
+  }
+  if (raw.enable_snapshot && !flags.enable_ha) flags.snapshot_backup_dir = raw.snapshot_backup_dir;
+  if (flags.enable_ha) {
+    auto endpoints = store::ParseEtcdEndpoints(raw.etcd_endpoints);
+    if (!endpoints.ok()) {
+      return absl::InvalidArgumentError(fmt::format("--etcd_endpoints={}: {}; --enable_ha needs it",
+                                                    raw.etcd_endpoints,
+                                                    std::string(endpoints.status().message())));
+    }
+    flags.etcd_endpoints = *std::move(endpoints);
+  } else {
+    for (const char* name : {"etcd_endpoints", "etcd_lease_seconds"}) {
+      ignore(name, "without --enable_ha one master runs alone");
+    }
+    if (!raw.enable_snapshot && !raw.enable_offload) {
+      ignore("cluster_id", "without --enable_ha one master runs alone");
+    }
+  }
+  if (raw.enable_offload && raw.root_fs_dir.empty()) {
+    ignore("enable_offload", "--root_fs_dir names no directory: objects stay in memory");
+  }
+  for (const char* name : {"root_fs_dir", "offload_capacity_bytes"}) {
+    if (!raw.enable_offload) ignore(name, "--enable_offload is not set");
+  }
   store::MasterOptions& master = flags.master;
+  RETURN_IF_ERROR(TakeOffload(raw, master));
+  master.cluster_id = flags.cluster_id;
   master.lease_ttl = milliseconds(raw.lease_ttl_ms);
   master.soft_pin_ttl = milliseconds(raw.soft_pin_ttl_ms);
   master.client_ttl = seconds(raw.client_ttl_s);
@@ -150,8 +220,7 @@ absl::StatusOr<MasterFlags> MasterFlags::Parse(const Arguments& arguments) {
   master.put_start_release_timeout = seconds(raw.release_s);
   master.allocation_strategy = StrategyOf(raw.strategy);
   for (const InertFlag& inert : kInertFlags) {
-    if (!parser.IsChanged(inert.name)) continue;
-    flags.without_effect.push_back(fmt::format("--{} has no effect: {}", inert.name, inert.reason));
+    ignore(inert.name, inert.reason);
   }
   return flags;
 }

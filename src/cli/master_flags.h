@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/security.h"
 #include "cli/commands.h"
 #include "store/master/master_options.h"
 
@@ -21,6 +22,13 @@ struct MasterFlags {
   int http_metadata_server_port = 8080;
   int64_t verbosity = 0;
   std::string ready_file;
+  bool enable_ha = false;
+  std::vector<std::string> etcd_endpoints;
+  std::string cluster_id = "mooncake_cluster";
+  int64_t etcd_lease_seconds = 5;
+  std::string snapshot_backup_dir;  ///< Empty for no snapshots.
+  int64_t snapshot_interval_seconds = 600;
+  SecurityOptions security;
   store::MasterOptions master;
 
   /// One sentence for each flag that was changed and means nothing here.

@@ -7,7 +7,9 @@
 #include "absl/strings/match.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "cli/accepted_value.h"
 #include "cli/commands.h"
+#include "cli/listen_error.h"
 #include "cli/ready_file.h"
 #include "cli/termination.h"
 #include "proxy/proxy_server.h"
@@ -43,10 +45,11 @@ void AddInstanceFlags(CLI::App& app, InstanceFlags& flags) {
       ->capture_default_str();
   app.add_option("--" + role + "-port", flags.ports, "port or comma-separated ports")
       ->delimiter(',')
+      ->transform(Port(1))
       ->capture_default_str();
   app.add_option("--num-" + role + "s", flags.count,
                  "with one host and port: so many ports, counted up from it")
-      ->check(CLI::PositiveNumber);
+      ->transform(WholeNumber(1, 65535));
 }
 
 void AddFlags(CLI::App& app, ProxyFlags& flags) {
@@ -54,18 +57,20 @@ void AddFlags(CLI::App& app, ProxyFlags& flags) {
   options.threads = DefaultThreads();
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
   app.add_option("--port", options.port, "0 lets the system choose")
-      ->check(CLI::Range(0, 65535))
+      ->transform(Port())
       ->capture_default_str();
   AddInstanceFlags(app, flags.prefillers);
   AddInstanceFlags(app, flags.decoders);
-  app.add_option("--threads", options.threads)->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", options.threads)
+      ->transform(WholeNumber(1, 1024))
+      ->capture_default_str();
   app.add_option("--idle-timeout", flags.idle_timeout,
                  "seconds of silence in a stream after which its decoder counts as dead")
-      ->check(CLI::PositiveNumber)
+      ->transform(Number(0.001, kLongestSeconds))
       ->capture_default_str();
   app.add_option("--shutdown-grace", flags.shutdown_grace,
                  "seconds that requests in flight may take when stopping")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(Number(0, kLongestSeconds))
       ->capture_default_str();
   app.add_option("--ready-file", flags.ready_file, "written with the port when the proxy serves");
   for (const char* name : kMeaningless) {
@@ -131,7 +136,7 @@ int ProxyCommand(const Arguments& arguments) {
   auto proxy = proxy::ProxyServer::Start(flags.options, registry);
   if (!proxy.ok()) {
     const bool wrong_flags = absl::IsInvalidArgument(proxy.status());
-    return Fail(proxy.status(), wrong_flags ? 2 : 1);
+    return Fail(NameOtherAddresses(proxy.status()), wrong_flags ? 2 : 1);
   }
   spdlog::info("serving on {}:{}, prefillers {}, decoders {}", flags.options.host, (*proxy)->port(),
                fmt::join(flags.options.prefillers, ","), fmt::join(flags.options.decoders, ","));

@@ -5,9 +5,11 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "base/repeated_warning.h"
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/instance.h"
+#include "cli/listen_error.h"
 #include "cli/ready_file.h"
 #include "cli/serve_flags.h"
 #include "cli/termination.h"
@@ -20,6 +22,7 @@ namespace {
 /// be starting as well.
 constexpr Duration kJoinPatience = std::chrono::seconds(10);
 constexpr int kJoinPauseMilliseconds = 250;
+constexpr Duration kWarningPeriod = std::chrono::seconds(10);
 
 absl::StatusOr<std::optional<SharedCacheConfig>> ReadSharedCache(const ServeOptions& options) {
   if (options.kv_transfer_config.empty()) return std::optional<SharedCacheConfig>();
@@ -56,10 +59,7 @@ absl::Status CheckAddress(const ServeOptions& options) {
   const auto server =
       http::Server::Start({.host = options.host, .port = options.port},
                           [](http::Request, std::shared_ptr<http::ResponseWriter>) {});
-  if (server.ok()) return absl::OkStatus();
-  return absl::Status(server.status().code(),
-                      std::string(server.status().message()) +
-                          "; --host and --port choose another address (port 0: any that is free)");
+  return server.ok() ? absl::OkStatus() : NameOtherAddresses(server.status());
 }
 
 bool SignalWithin(const Termination& termination, int milliseconds) {
@@ -71,6 +71,7 @@ bool SignalWithin(const Termination& termination, int milliseconds) {
 absl::Status JoinStore(Instance& instance, const std::string& remote_url,
                        const Termination& termination, const Clock& clock) {
   const TimePoint deadline = clock.Now() + kJoinPatience;
+  RepeatedWarning silence(clock, kWarningPeriod);
   while (true) {
     const absl::Status status = instance.JoinStore();
     const bool may_pass = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
@@ -79,8 +80,8 @@ absl::Status JoinStore(Instance& instance, const std::string& remote_url,
       return absl::Status(status.code(), "cannot join the store of remote_url " + remote_url +
                                              ": " + std::string(status.message()));
     }
-    spdlog::warn("the store of remote_url {} does not answer yet: {}", remote_url,
-                 std::string(status.message()));
+    silence.Say(fmt::format("the store of remote_url {} does not answer yet: {}", remote_url,
+                            std::string(status.message())));
     if (SignalWithin(termination, kJoinPauseMilliseconds)) {
       return absl::CancelledError("stopped while joining the store");
     }
@@ -121,7 +122,7 @@ int ServeCommand(const Arguments& arguments) {
   Instance instance(options, *shared_cache, clock);
   const absl::Status status = Start(instance, options, *shared_cache, termination, clock);
   if (absl::IsCancelled(status)) return 0;
-  if (!status.ok()) return Fail(status, 1);
+  if (!status.ok()) return Fail(status, absl::IsOutOfRange(status) ? 2 : 1);
   spdlog::info("serving {} on http://{}:{}", options.served_model_names.front(), options.host,
                instance.port());
   termination.Wait();

@@ -5,10 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <thread>
 
 #include "base/status.h"
-#include "cache/config_value.h"
+#include "cli/accepted_value.h"
 #include "cli/harmless_flags.h"
 
 namespace tandem::cli {
@@ -18,16 +19,14 @@ namespace {
 struct RawFlags {
   std::string dtype = "auto";
   std::string kv_cache_dtype = "auto";
-  std::string kv_cache_memory;
   std::string generation_config = "auto";
+  std::string scheduling_policy = "fcfs";
   std::string log_level = "info";
   int block_size = 16;
   int tensor_parallel_size = 1;
   int pipeline_parallel_size = 1;
   int data_parallel_size = 1;
 };
-
-const CLI::Range kPort(0, 65535);
 
 void AddModelFlags(CLI::App& app, ServeOptions& options, RawFlags& raw) {
   app.add_option("MODEL,--model", options.model,
@@ -40,58 +39,70 @@ void AddModelFlags(CLI::App& app, ServeOptions& options, RawFlags& raw) {
   app.add_option("--kv-cache-dtype", raw.kv_cache_dtype, "the same, and goes before --dtype");
   app.add_option("--max-model-len", options.max_model_len,
                  "most tokens of prompt and output (default: the checkpoint's)")
-      ->transform(CLI::AsNumberWithUnit(std::map<std::string, int>{{"k", 1000}, {"K", 1024}},
-                                        CLI::AsNumberWithUnit::CASE_SENSITIVE))
-      ->check(CLI::PositiveNumber);
+      ->transform(TokenCount());
   app.add_option("--generation-config", raw.generation_config,
                  "auto: sampling defaults of the checkpoint; vllm: vLLM's")
-      ->check(CLI::IsMember({"auto", "vllm"}));
+      ->transform(OneOf({"auto", "vllm"}));
 }
 
 void AddServerFlags(CLI::App& app, ServeOptions& options, RawFlags& raw) {
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
   app.add_option("--port", options.port, "0 lets the system choose")
-      ->check(kPort)
+      ->transform(Port())
       ->capture_default_str();
   app.add_option("--api-key", options.api_keys, "who has one may call /v1/* (also VLLM_API_KEY)")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->expected(1, 64);
+  app.add_option("--ssl-certfile", options.ssl_certfile,
+                 "certificate in PEM: serve HTTPS; needs --ssl-keyfile");
+  app.add_option("--ssl-keyfile", options.ssl_keyfile, "its private key in PEM");
   app.add_flag(
       "--log-requests,--enable-log-requests,!--disable-log-requests,"
       "!--no-enable-log-requests",
       options.log_requests, "a line at the start and the end of each request");
   app.add_option("--uvicorn-log-level", raw.log_level, "of all messages")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "critical"}))
+      ->transform(OneOf({"trace", "debug", "info", "warning", "error", "critical"}))
       ->capture_default_str();
   app.add_option("--ready-file", options.ready_file, "written with the port when it serves");
   app.add_option("--shutdown-grace", options.shutdown_grace_seconds,
                  "seconds that requests in flight may take when stopping")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(WholeNumber(0, kLongestSeconds))
       ->capture_default_str();
 }
 
 void AddEngineFlags(CLI::App& app, ServeOptions& options, RawFlags& raw) {
   app.add_option("--threads", options.threads, "that compute (default: as many as cores)")
-      ->check(CLI::Range(1, 4096));
-  app.add_option("--kv-cache-memory,--kv-cache-memory-bytes", raw.kv_cache_memory,
-                 "bytes, or a number with kb, mb or gb (default: by the memory there is)");
+      ->transform(WholeNumber(1, 4096));
+  app.add_option("--kv-cache-memory,--kv-cache-memory-bytes", options.kv_cache_bytes,
+                 "bytes, or a number with kb, mb or gb (default: by the memory there is)")
+      ->transform(ByteSize(1));
   app.add_option("--max-num-seqs", options.max_num_seqs, "requests computed at the same time")
-      ->check(CLI::Range(1, 65536))
+      ->transform(WholeNumber(1, 65536))
       ->capture_default_str();
   app.add_option("--max-num-batched-tokens", options.max_num_batched_tokens, "of one step")
-      ->check(CLI::Range(1, 1 << 20))
+      ->transform(WholeNumber(1, 1 << 20))
       ->capture_default_str();
   app.add_flag("--enable-prefix-caching,!--no-enable-prefix-caching", options.enable_prefix_caching,
                "requests share the KV of equal beginnings");
-  app.add_option("--seed", options.seed, "of requests that name none")->capture_default_str();
+  app.add_option("--scheduling-policy", raw.scheduling_policy,
+                 "fcfs: first come, first served; priority: requests with a lower priority first")
+      ->transform(OneOf({"fcfs", "priority"}))
+      ->capture_default_str();
+  app.add_option("--max-logprobs", options.max_logprobs,
+                 "most log-probabilities a request may ask for at a token; -1: all")
+      ->transform(WholeNumber(-1, 1 << 24))
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "of requests that name none")
+      ->transform(WholeNumber(0, std::numeric_limits<int64_t>::max()))
+      ->capture_default_str();
   app.add_option("--block-size", raw.block_size, "tokens of a KV block")
-      ->check(CLI::IsMember({16}))
+      ->transform(WholeNumber(16, 16))
       ->capture_default_str();
   for (const auto& [name, value] : {std::pair("--tensor-parallel-size", &raw.tensor_parallel_size),
                                     {"--pipeline-parallel-size", &raw.pipeline_parallel_size},
                                     {"--data-parallel-size", &raw.data_parallel_size}}) {
     app.add_option(name, *value, "an instance has one device")
-        ->check(CLI::IsMember({1}))
+        ->transform(WholeNumber(1, 1))
         ->capture_default_str();
   }
   app.add_option("--kv-transfer-config", options.kv_transfer_config,
@@ -124,11 +135,7 @@ absl::Status Resolve(const RawFlags& raw, ServeOptions& options) {
   ASSIGN_OR_RETURN(const auto dtype, ReadDtype("--dtype", raw.dtype));
   ASSIGN_OR_RETURN(const auto kv_dtype, ReadDtype("--kv-cache-dtype", raw.kv_cache_dtype));
   options.kv_cache_dtype = kv_dtype ? kv_dtype : dtype;
-  if (!raw.kv_cache_memory.empty()) {
-    ASSIGN_OR_RETURN(options.kv_cache_bytes, cache::AsByteSize({.name = "--kv-cache-memory",
-                                                                .text = raw.kv_cache_memory,
-                                                                .origin = "command line"}));
-  }
+  options.schedule_by_priority = raw.scheduling_policy == "priority";
   options.checkpoint_sampling_defaults = raw.generation_config == "auto";
   options.log_level = raw.log_level == "critical" ? "error" : raw.log_level;
   if (options.served_model_names.empty()) options.served_model_names = {options.model};

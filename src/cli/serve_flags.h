@@ -19,6 +19,7 @@ struct ServeOptions {
   std::string host = "0.0.0.0";
   int port = 8000;
   std::vector<std::string> api_keys;
+  std::string ssl_certfile, ssl_keyfile;            ///< In PEM; empty: plain HTTP.
   std::optional<compute::DataType> kv_cache_dtype;  ///< Absent: the checkpoint's own.
   std::optional<int> max_model_len;                 ///< Absent: the checkpoint's.
   int max_num_seqs = 256;
@@ -27,6 +28,8 @@ struct ServeOptions {
   int threads = 1;
   std::optional<uint64_t> kv_cache_bytes;  ///< Absent: chosen by the memory there is.
   bool enable_prefix_caching = true;
+  bool schedule_by_priority = false;
+  int max_logprobs = 20;  ///< -1: the whole vocabulary.
   bool checkpoint_sampling_defaults = true;
   bool log_requests = true;
   std::string log_level = "info";

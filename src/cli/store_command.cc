@@ -1,10 +1,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <limits>
 
 #include "base/log.h"
+#include "cli/accepted_value.h"
 #include "cli/commands.h"
 #include "cli/ready_file.h"
 #include "cli/store_operations.h"
+#include "cli/store_top.h"
 #include "cli/termination.h"
 
 namespace tandem::cli {
@@ -17,6 +20,7 @@ struct StoreFlags {
   std::string key, file = "-", prefix, ready_file;
   std::vector<std::string> keys;
   bool force = false;
+  TopOptions top;
 };
 
 absl::Status ServeSegment(const StoreFlags& flags) {
@@ -37,36 +41,51 @@ absl::Status ServeSegment(const StoreFlags& flags) {
   return absl::OkStatus();
 }
 
+void AddSecurityFlags(CLI::App& app, SecurityOptions& security) {
+  app.add_option("--tls-ca-file", security.tls_ca_file,
+                 "PEM: the CA of the master's and the nodes' certificates; turns TLS on");
+  app.add_option("--tls-cert-file", security.tls_cert_file,
+                 "PEM: this node's certificate; needed to lend memory over TLS");
+  app.add_option("--tls-key-file", security.tls_key_file, "PEM: its private key");
+  app.add_flag("--tls-verify-clients", security.tls_verify_clients,
+               "give and take data only with nodes that have a certificate of that CA");
+  app.add_option("--token-file", security.token_file,
+                 "a file with the token of the pool; or TANDEM_STORE_TOKEN of the environment");
+}
+
 void AddCommonFlags(CLI::App& app, StoreOptions& options) {
-  app.add_option("--master", options.master, "HOST:PORT of the master's --rpc_port")
+  app.add_option("--master", options.master,
+                 "HOST:PORT of the master's --rpc_port; of several masters all, with commas")
       ->capture_default_str();
   app.add_option("--local-hostname", options.hostname,
                  "where others reach this process (default: the address that reaches the master)");
   app.add_option("--metadata-server", options.metadata_server,
                  "http://HOST:8080/metadata, or P2PHANDSHAKE for none")
       ->capture_default_str();
-  app.add_option("--protocol", options.protocol, "tcp or rdma")->capture_default_str();
+  app.add_option("--protocol", options.protocol, "tcp or rdma")
+      ->transform(OneOf({"tcp", "rdma"}))
+      ->capture_default_str();
   app.add_option("--device-name", options.device_name, "RDMA devices, separated by commas");
   app.add_option("--local-buffer-size", options.buffer_bytes, "the most memory for transfers")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(ByteSize())
       ->capture_default_str();
   app.add_option("--timeout", options.timeout_seconds, "seconds")
-      ->check(CLI::PositiveNumber)
+      ->transform(WholeNumber(1, kLongestSeconds))
       ->capture_default_str();
   app.add_flag("--json", options.json, "print results as JSON");
+  AddSecurityFlags(app, options.security);
 }
 
 void AddCommands(CLI::App& app, StoreFlags& flags) {
   CLI::App* serve = app.add_subcommand("serve", "lend memory to the pool until stopped");
-  serve->add_option("--segment-size", flags.segment_size, "such as 4GB")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::PositiveNumber);
+  serve->add_option("--segment-size", flags.segment_size, "such as 4GB")->transform(ByteSize(1));
   serve->add_option("--ready-file", flags.ready_file, "written once it serves");
 
   CLI::App* put = app.add_subcommand("put", "store a file's bytes under a key");
   put->add_option("KEY", flags.key)->required();
   put->add_option("FILE", flags.file, "- for standard input")->required();
-  put->add_option("--replicas", flags.replicate.replica_num)->check(CLI::PositiveNumber);
+  put->add_option("--replicas", flags.replicate.replica_num)
+      ->transform(WholeNumber(1, std::numeric_limits<int>::max()));
   put->add_flag("--soft-pin", flags.replicate.with_soft_pin, "evict it last");
   put->add_flag("--hard-pin", flags.replicate.with_hard_pin, "never evict it");
 
@@ -83,7 +102,19 @@ void AddCommands(CLI::App& app, StoreFlags& flags) {
 
   CLI::App* stat = app.add_subcommand("stat", "tell an object's size and places");
   stat->add_option("KEY", flags.key)->required();
-  for (CLI::App* command : {serve, put, get, ls, rm, stat}) command->fallthrough();
+
+  CLI::App* top = app.add_subcommand("top", "show the pool again and again until stopped");
+  top->add_option("--metrics", flags.top.metrics,
+                  "HOST:PORT of the master's --metrics_port (default: 9003 of its host)");
+  top->add_option("--interval", flags.top.interval_seconds, "seconds")
+      ->transform(Number(0.01, 3600))
+      ->capture_default_str();
+  top->add_option("--count", flags.top.count, "views to show (default: until stopped)")
+      ->transform(WholeNumber(1, std::numeric_limits<int>::max()));
+
+  app.add_subcommand("bench", "measure puts and gets; takes the flags of `tandem bench store`");
+  for (CLI::App* command : {serve, put, get, ls, rm, stat, top}) command->fallthrough();
+  app.footer("Ends with 0 once it is done, 1 if that failed, 2 for a wrong command line.");
   app.require_subcommand(1);
 }
 
@@ -94,12 +125,22 @@ absl::Status Run(const std::string& command, const StoreFlags& flags) {
   if (command == "get") return GetObject(flags.common, flags.key, flags.file);
   if (command == "ls") return ListObjects(flags.common, flags.prefix);
   if (command == "rm") return RemoveObjects(flags.common, flags.keys, flags.force);
+  if (command == "top") {
+    TopOptions options = flags.top;
+    options.common = flags.common;
+    return ShowTop(options);
+  }
   return DescribeObject(flags.common, flags.key);
 }
 
 }  // namespace
 
 int StoreCommand(const Arguments& arguments) {
+  if (!arguments.empty() && arguments.front() == "bench") {
+    Arguments bench = arguments;
+    bench.front() = "store";
+    return BenchCommand(bench);
+  }
   StoreFlags flags;
   CLI::App app("Lends memory to the pool, or looks after the objects in it.", "tandem store");
   AddCommonFlags(app, flags.common);

@@ -2,16 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "base/status.h"
+#include "cli/progress.h"
 #include "store/proto/master_client.h"
 #include "transfer/socket_address.h"
 
@@ -22,6 +24,7 @@ using boost::json::object;
 using store::ErrorCode;
 
 constexpr int kKeysPerCall = 1000;
+constexpr size_t kPieceBytes = 4 << 20;
 
 TimePoint Deadline(const StoreOptions& options) {
   return Clock::Real().Now() + std::chrono::seconds(options.timeout_seconds);
@@ -47,15 +50,34 @@ absl::StatusOr<std::string> ReadInput(const std::string& file) {
     if (!stream) return absl::NotFoundError(fmt::format("cannot read the file {}", file));
   }
   std::istream& input = file == "-" ? std::cin : stream;
-  return std::string(std::istreambuf_iterator<char>(input), {});
+  std::error_code unknown;
+  const auto size = file == "-" ? 0 : std::filesystem::file_size(file, unknown);
+  Progress progress(fmt::format("reading {}", file == "-" ? "standard input" : file),
+                    unknown ? 0 : size);
+  std::string content;
+  std::vector<char> piece(kPieceBytes);
+  while (input) {
+    input.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    content.append(piece.data(), static_cast<size_t>(input.gcount()));
+    progress.Advance(static_cast<uint64_t>(input.gcount()));
+  }
+  if (input.bad()) return absl::UnavailableError(fmt::format("cannot read all of {}", file));
+  return content;
 }
 
 absl::Status WriteOutput(const std::string& file, std::span<const std::byte> bytes) {
   std::ofstream stream;
   if (file != "-") stream.open(file, std::ios::binary | std::ios::trunc);
   std::ostream& output = file == "-" ? std::cout : stream;
-  output.write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
+  Progress progress(fmt::format("writing {}", file == "-" ? "standard output" : file),
+                    bytes.size());
+  while (!bytes.empty() && output) {
+    const std::span<const std::byte> piece = bytes.first(std::min(bytes.size(), kPieceBytes));
+    output.write(reinterpret_cast<const char*>(piece.data()),
+                 static_cast<std::streamsize>(piece.size()));
+    progress.Advance(piece.size());
+    bytes = bytes.subspan(piece.size());
+  }
   if (output.flush()) return absl::OkStatus();
   return absl::UnavailableError(fmt::format("cannot write to {}", file));
 }
@@ -83,7 +105,8 @@ absl::StatusOr<std::unique_ptr<store::StoreClient>> JoinPool(const StoreOptions&
   store::StoreClientOptions client;
   client.local_hostname = options.hostname;
   if (client.local_hostname.empty()) {
-    absl::StatusOr<std::string> address = transfer::LocalAddressTowards(options.master);
+    absl::StatusOr<std::string> address =
+        transfer::LocalAddressTowards(options.master.substr(0, options.master.find(',')));
     if (!address.ok()) {
       return absl::Status(address.status().code(),
                           fmt::format("--master: {}", std::string(address.status().message())));
@@ -96,6 +119,7 @@ absl::StatusOr<std::unique_ptr<store::StoreClient>> JoinPool(const StoreOptions&
   client.device_name = options.device_name;
   client.segment_bytes = options.segment_bytes;
   client.local_buffer_bytes = options.buffer_bytes;
+  client.security = options.security;
   client.call_timeout = std::chrono::seconds(options.timeout_seconds);
   client.transfer_timeout = std::chrono::seconds(options.timeout_seconds);
   return store::StoreClient::Create(client, metrics, Clock::Real());
@@ -169,7 +193,8 @@ absl::Status RemoveObjects(const StoreOptions& options, const std::vector<std::s
 
 absl::Status DescribeObject(const StoreOptions& options, const std::string& key) {
   // Straight from the master: looking on grants no lease.
-  ASSIGN_OR_RETURN(const auto master, store::MasterClient::Connect(options.master));
+  ASSIGN_OR_RETURN(const Security security, LoadSecurity(options.security));
+  ASSIGN_OR_RETURN(const auto master, store::MasterClient::Connect(options.master, security));
   store::proto::GetReplicasRequest request;
   request.add_keys(key);
   request.set_without_lease(true);
@@ -179,7 +204,9 @@ absl::Status DescribeObject(const StoreOptions& options, const std::string& key)
   const std::string checksum = fmt::format("{:016x}", result.checksum());
   boost::json::array replicas;
   for (const store::proto::Extent& extent : result.extents()) {
-    replicas.push_back(object{{"segment", extent.segment()}, {"offset", extent.offset()}});
+    object replica{{"segment", extent.segment()}, {"offset", extent.offset()}};
+    if (extent.on_disk()) replica["on_disk"] = true;
+    replicas.push_back(std::move(replica));
   }
   if (options.json) {
     PrintJson(object{{"key", key},
@@ -191,7 +218,8 @@ absl::Status DescribeObject(const StoreOptions& options, const std::string& key)
   std::cout << fmt::format("key       {}\nsize      {}\nxxh3      {}\n", key, result.size(),
                            checksum);
   for (const store::proto::Extent& extent : result.extents()) {
-    std::cout << fmt::format("replica   {} at {}\n", extent.segment(), extent.offset());
+    const std::string place = extent.on_disk() ? "on disk" : fmt::format("at {}", extent.offset());
+    std::cout << fmt::format("replica   {} {}\n", extent.segment(), place);
   }
   std::cout.flush();
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/security.h"
 #include "store/client/store_client.h"
 
 namespace tandem::cli {
@@ -21,6 +22,7 @@ struct StoreOptions {
   uint64_t buffer_bytes = 1 << 30;
   int timeout_seconds = 10;
   bool json = false;
+  SecurityOptions security;
 };
 
 /// Joins the pool as the options say.

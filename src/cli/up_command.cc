@@ -6,12 +6,16 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <variant>
 
+#include "cli/accepted_value.h"
 #include "cli/commands.h"
 #include "cli/ready_file.h"
+#include "cli/serve_flags.h"
 #include "cli/termination.h"
 #include "supervisor/deployment.h"
 #include "supervisor/line_printer.h"
+#include "supervisor/run_directory.h"
 
 namespace tandem::cli {
 namespace {
@@ -19,28 +23,14 @@ namespace {
 using supervisor::DeploymentOptions;
 using supervisor::DeploymentPorts;
 
-/// A directory of this run's own that is removed at the end.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string path = (std::filesystem::temp_directory_path() / "tandem-up-XXXXXX").string();
-    if (mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 struct PortFlag {
   const char* name;
   int DeploymentPorts::*port;
   const char* help;
 };
+
+/// As many as `tandem serve` takes.
+constexpr int kMostThreads = 4096;
 
 /// In the order of --port-base.
 constexpr PortFlag kPortFlags[] = {
@@ -68,19 +58,22 @@ void AddFlags(CLI::App& app, UpOptions& options) {
   for (size_t i = 0; i < std::size(kPortFlags); ++i) {
     const int guide_port = DeploymentPorts().*kPortFlags[i].port;
     app.add_option(kPortFlags[i].name, options.ports[i], kPortFlags[i].help)
+        ->transform(Port())
         ->default_str(std::to_string(guide_port));
   }
   app.add_option("--port-base", options.port_base,
                  "six ports in a row from here, in the order rpc, metadata, metrics, prefiller, "
-                 "decoder, proxy; 0 lets the system choose all");
+                 "decoder, proxy; 0 lets the system choose all")
+      ->transform(WholeNumber(0, 65536 - static_cast<int>(std::size(kPortFlags))));
   app.add_option("--served-model-name", deployment.served_model_names, "names for requests");
   app.add_option("--threads", deployment.threads, "of each engine (default: shared out)")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(WholeNumber(0, kMostThreads));
   app.add_option("--segment-size", deployment.segment_size, "memory each engine lends to the store")
+      ->transform(ByteSize())
       ->capture_default_str();
   app.add_option("--grace", options.grace_seconds,
                  "seconds that requests in flight may take when stopping")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(WholeNumber(0, kLongestSeconds))
       ->capture_default_str();
   app.add_option("--ready-file", options.ready_file, "written with all ports when all serve");
   app.footer("Arguments after -- go to both engines, as 'tandem serve' takes them.");
@@ -96,6 +89,26 @@ void Resolve(UpOptions& options) {
   options.deployment.program = std::filesystem::read_symlink("/proc/self/exe").string();
 }
 
+/// The exit code if both engines would end with the arguments that are for them.
+std::optional<int> RefuseEngineArguments(const DeploymentOptions& deployment) {
+  Arguments arguments{deployment.model};
+  arguments.insert(arguments.end(), deployment.engine_arguments.begin(),
+                   deployment.engine_arguments.end());
+  const auto parsed = ParseServeFlags(arguments);
+  const int* code = std::get_if<int>(&parsed);
+  if (code == nullptr) return std::nullopt;
+  if (*code != 0) {
+    std::fputs("tandem up: what stands after -- goes to 'tandem serve', which refuses it\n",
+               stderr);
+  }
+  return *code;
+}
+
+int Fail(const absl::Status& error, int exit_code) {
+  std::fprintf(stderr, "tandem up: %s\n", std::string(error.message()).c_str());
+  return exit_code;
+}
+
 }  // namespace
 
 int UpCommand(const Arguments& arguments) {
@@ -109,21 +122,21 @@ int UpCommand(const Arguments& arguments) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (split != arguments.end()) options.deployment.engine_arguments = {split + 1, arguments.end()};
+  if (const std::optional<int> code = RefuseEngineArguments(options.deployment)) return *code;
 
   Termination termination;
-  const TemporaryDirectory directory;
-  options.deployment.directory = directory.path();
+  const auto directory = supervisor::RunDirectory::Create(
+      std::filesystem::temp_directory_path().string(), "tandem-up-");
+  if (!directory.ok()) return Fail(directory.status(), 1);
+  options.deployment.directory = (*directory)->path();
   DeploymentPorts ports;
   Resolve(options);
   absl::StatusOr<std::vector<supervisor::ChildPlan>> plans =
       supervisor::PlanDeployment(options.deployment, ports);
-  if (!plans.ok()) {
-    std::fprintf(stderr, "tandem up: %s\n", std::string(plans.status().message()).c_str());
-    return 2;
-  }
+  if (!plans.ok()) return Fail(plans.status(), 2);
   supervisor::LinePrinter printer(STDOUT_FILENO);
   supervisor::Supervisor supervisor(
-      *std::move(plans), directory.path(),
+      *std::move(plans), (*directory)->path(), options.deployment.grace,
       [&printer](const std::string& lines) { printer.Print(lines); }, Clock::Real());
   return supervisor.Run(termination.fd(), [&] {
     const absl::Status told = WriteReadyFile(options.ready_file, {{"rpc", ports.rpc},

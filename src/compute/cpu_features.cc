@@ -26,12 +26,22 @@ constexpr std::array<std::pair<std::string_view, CpuTarget>, 6> kNames = {{
     {"amx", CpuTarget::kAmx},
 }};
 
+/// Whether the operating system saves the tiles' registers.
+bool SavesTiles() {
+  constexpr unsigned kXsaveEnabled = 1u << 27, kTileConfigAndData = 3u << 17;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & kXsaveEnabled) == 0) return false;
+  unsigned low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & kTileConfigAndData) == kTileConfigAndData;
+}
+
 bool HasAmx() {
   constexpr unsigned kBf16 = 1u << 22, kTile = 1u << 24, kInt8 = 1u << 25;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
   const unsigned wanted = kBf16 | kTile | kInt8;
-  return (edx & wanted) == wanted;
+  return (edx & wanted) == wanted && SavesTiles();
 }
 
 bool HasAvx512Bf16() {

@@ -1,8 +1,10 @@
 #include "compute/weight_matrix.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "compute/float_conversion.h"
+#include "compute/k_quants.h"
 
 namespace tandem::compute {
 namespace {
@@ -41,8 +43,30 @@ size_t WeightMatrix::row_bytes() const {
     case WeightFormat::kFloat16:
     case WeightFormat::kBFloat16:
       return columns * 2;
+    case WeightFormat::kQ4_K:
+    case WeightFormat::kQ5_K:
+    case WeightFormat::kQ6_K:
+      return columns / KQuantBlock::kElements * KQuantBlock::Bytes(format);
     default:
       return columns / kQuantBlock * BlockBytes(format);
+  }
+}
+
+void DequantizeOutput(const WeightMatrix& weight, int64_t row, float* out) {
+  if (weight.format != WeightFormat::kGptqInt4) {
+    DequantizeRow(weight.format, weight.Row(row), weight.columns, out);
+    return;
+  }
+  const GptqMatrix& gptq = *weight.gptq;
+  for (int64_t group = 0; group < gptq.groups(); ++group) {
+    const float scale = Float16ToFloat(gptq.ScaleBits(row, group));
+    const int zero = gptq.Zero(row, group);
+    const int64_t end = std::min(gptq.columns, (group + 1) * gptq.group_size);
+    for (int64_t position = group * gptq.group_size; position < end; ++position) {
+      const int64_t column = gptq.Column(position);
+      const int quant = static_cast<int>(gptq.Quant(row, column));
+      out[column] = scale * static_cast<float>(quant - zero);
+    }
   }
 }
 
@@ -56,6 +80,14 @@ void DequantizeRow(WeightFormat format, const std::byte* row, int64_t columns, f
       return;
     case WeightFormat::kBFloat16:
       for (int64_t i = 0; i < columns; ++i) out[i] = BFloat16ToFloat(Load16(row + 2 * i));
+      return;
+    case WeightFormat::kQ4_K:
+    case WeightFormat::kQ5_K:
+    case WeightFormat::kQ6_K:
+      for (int64_t i = 0; i < columns; i += KQuantBlock::kElements) {
+        KQuantBlock(format, row).Dequantize(out + i);
+        row += KQuantBlock::Bytes(format);
+      }
       return;
     default:
       break;

@@ -1,23 +1,27 @@
 #include "engine/block_hash.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/hash.h"
 
 namespace tandem::engine {
 
-std::vector<BlockHash> HashPromptBlocks(std::span<const int32_t> prompt, int block_tokens,
-                                        std::string_view cache_salt) {
-  std::vector<BlockHash> hashes(prompt.size() / block_tokens);
-  const size_t token_bytes = block_tokens * sizeof(int32_t);
-  std::vector<std::byte> bytes(sizeof(BlockHash) + token_bytes);
-  BlockHash parent = Sha256(cache_salt);
-  for (size_t block = 0; block < hashes.size(); ++block) {
+std::span<const BlockHash> BlockHashes::First(int count, std::span<const int32_t> tokens) {
+  const size_t token_bytes = block_tokens_ * sizeof(int32_t);
+  std::vector<std::byte> bytes(sizeof(BlockHash) + token_bytes + sizeof(int32_t));
+  for (int block = static_cast<int>(hashes_.size()); block < count; ++block) {
+    const BlockHash& parent = block == 0 ? root_ : hashes_.back();
+    const int first = block * block_tokens_;
+    const int32_t of_prompt = std::clamp(prompt_tokens_ - first, 0, block_tokens_);
     std::memcpy(bytes.data(), parent.data(), parent.size());
-    std::memcpy(bytes.data() + parent.size(), prompt.data() + block * block_tokens, token_bytes);
-    parent = hashes[block] = Sha256(bytes);
+    std::memcpy(bytes.data() + parent.size(), tokens.data() + first, token_bytes);
+    std::memcpy(bytes.data() + parent.size() + token_bytes, &of_prompt, sizeof(of_prompt));
+    const bool prompt_only = of_prompt == block_tokens_;
+    const size_t size = bytes.size() - (prompt_only ? sizeof(of_prompt) : 0);
+    hashes_.push_back(Sha256(std::span<const std::byte>(bytes).first(size)));
   }
-  return hashes;
+  return std::span<const BlockHash>(hashes_).first(count);
 }
 
 }  // namespace tandem::engine

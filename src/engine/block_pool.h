@@ -36,6 +36,7 @@ class BlockPool {
   int num_blocks() const { return static_cast<int>(blocks_.size()) - 1; }
   int free_blocks() const { return free_blocks_; }
   int used_blocks() const { return num_blocks() - free_blocks_; }
+  size_t published_blocks() const { return published_.size(); }
 
  private:
   struct Block {

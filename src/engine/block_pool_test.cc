@@ -9,10 +9,18 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+// Of the whole blocks of 4 tokens.
+std::vector<BlockHash> HashesOf(const std::vector<int32_t>& tokens, int prompt_tokens,
+                                const BlockHash& root = {}) {
+  BlockHashes hashes(root, 4, prompt_tokens);
+  const auto first = hashes.First(static_cast<int>(tokens.size()) / 4, tokens);
+  return {first.begin(), first.end()};
+}
+
 std::vector<BlockHash> Hashes(int blocks) {
   std::vector<int32_t> prompt(blocks * 4);
   for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<int32_t>(i);
-  return HashPromptBlocks(prompt, 4, "");
+  return HashesOf(prompt, blocks * 4);
 }
 
 TEST(BlockPoolTest, GivesAllBlocksOrNone) {
@@ -84,14 +92,36 @@ TEST(BlockPoolTest, TheFirstBlockUnderAHashKeepsIt) {
   EXPECT_THAT(pool.Find(hashes), IsEmpty());
 }
 
-TEST(BlockHashTest, DependsOnEveryTokenBeforeAndOnTheSalt) {
+TEST(BlockHashTest, DependsOnEveryTokenBeforeAndOnTheRoot) {
   std::vector<int32_t> prompt(9);
-  const std::vector<BlockHash> hashes = HashPromptBlocks(prompt, 4, "");
-  ASSERT_EQ(hashes.size(), 2u) << "whole blocks only";
+  const std::vector<BlockHash> hashes = HashesOf(prompt, 9);
+  ASSERT_EQ(hashes.size(), 2u);
   EXPECT_NE(hashes[0], hashes[1]);
-  EXPECT_NE(HashPromptBlocks(prompt, 4, "salt")[0], hashes[0]);
+  EXPECT_NE(HashesOf(prompt, 9, {1})[0], hashes[0]);
   prompt[0] = 1;
-  EXPECT_NE(HashPromptBlocks(prompt, 4, "")[1], hashes[1]);
+  EXPECT_NE(HashesOf(prompt, 9)[1], hashes[1]);
+}
+
+TEST(BlockHashTest, DependsOnWhichTokensWereGenerated) {
+  const std::vector<int32_t> tokens(12);
+  const std::vector<BlockHash> prompt = HashesOf(tokens, 12);
+  EXPECT_EQ(HashesOf(tokens, 20), prompt) << "only the block's own tokens count";
+  const std::vector<BlockHash> some = HashesOf(tokens, 6);
+  EXPECT_EQ(some[0], prompt[0]);
+  EXPECT_NE(some[1], prompt[1]);
+  EXPECT_NE(some[2], prompt[2]);
+  EXPECT_NE(HashesOf(tokens, 5)[1], some[1]);
+  EXPECT_NE(HashesOf(tokens, 4)[2], some[2]);
+}
+
+TEST(BlockHashTest, GoesOnWhereItStopped) {
+  std::vector<int32_t> tokens(8, 3);
+  BlockHashes hashes({}, 4, 2);
+  const BlockHash first = hashes.First(1, tokens)[0];
+  tokens.insert(tokens.end(), {5, 6, 7, 8});
+  EXPECT_EQ(hashes.First(3, tokens)[0], first);
+  const auto all = hashes.First(3, tokens);
+  EXPECT_EQ(std::vector<BlockHash>(all.begin(), all.end()), HashesOf(tokens, 2));
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const comput
           // Every running sequence must find room in a step.
           .max_num_seqs = std::min(options.max_num_seqs, options.max_num_batched_tokens),
           .max_num_batched_tokens = options.max_num_batched_tokens,
-          .prefix_caching = options.enable_prefix_caching};
+          .prefix_caching = options.enable_prefix_caching,
+          .policy = options.scheduling_policy};
 }
 
 }  // namespace
@@ -97,6 +98,11 @@ std::optional<TimePoint> EngineCore::deadline() const {
   return earliest;
 }
 
+size_t EngineCore::tracked() const {
+  return sequences_.size() + committing_.size() + cache_.tracked() + scheduler_.running() +
+         scheduler_.waiting();
+}
+
 void EngineCore::TakeGiven(Sequence& sequence) {
   const EngineRequest& request = sequence.request;
   const TimePoint now = clock_.Now();
@@ -112,8 +118,7 @@ void EngineCore::TakeGiven(Sequence& sequence) {
 void EngineCore::TakeSampled(const SampledToken& sampled) {
   Sequence& sequence = *sampled.sequence;
   if (!sampled.token) {
-    FinishEarly(sequence, FinishReason::kError,
-                absl::InternalError("the model gave logits that are not numbers"));
+    FinishEarly(sequence, FinishReason::kError, sampled.error);
     return;
   }
   AppendToken(sequence, *sampled.token, sampled.logprobs, true);

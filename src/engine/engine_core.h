@@ -44,6 +44,11 @@ class EngineCore {
   /// KV blocks that requests or transfers hold.
   int used_blocks() const { return pool_.used_blocks(); }
   int unfinished() const { return static_cast<int>(sequences_.size()); }
+  /// Entries of every list and table that a step goes through, but for the blocks' own: of requests
+  /// in flight and of transfers that have not been seen to end, wherever these stand.
+  size_t tracked() const;
+  /// KV blocks that can be found under their content's hash; at most all.
+  size_t published_blocks() const { return pool_.published_blocks(); }
 
  private:
   void TakeGiven(Sequence& sequence);

@@ -194,8 +194,64 @@ TEST(EngineCoreTest, PreemptsTheLastAndResumesIt) {
   EXPECT_EQ(engine.results["b"].tokens, alone.tokens);
   EXPECT_EQ(engine.Metric("vllm:num_preemptions_total"), 1);
   EXPECT_EQ(engine.results["a"].last.computed_prompt_tokens, 30) << "the first is never preempted";
-  EXPECT_EQ(engine.results["b"].last.computed_prompt_tokens, 60);
+  EXPECT_EQ(engine.results["b"].last.computed_prompt_tokens, 30 + 14)
+      << "two of its three blocks were given to the first, the last ones first";
+  EXPECT_EQ(engine.Metric("tandem:preempted_tokens_kept_total"), 16);
   EXPECT_EQ(engine.core.used_blocks(), 0);
+}
+
+TEST(EngineCoreTest, APreemptedRequestLosesOnlyWhatOthersNeed) {
+  for (const bool prefix_caching : {false, true}) {
+    SCOPED_TRACE(prefix_caching);
+    HarnessOptions options;
+    options.engine.num_blocks = 6;
+    options.engine.enable_prefix_caching = prefix_caching;
+    EngineHarness engine(options);
+    EngineRequest other = Request("b", 30, 40);
+    other.prompt = Prompt(30, 5);
+    other.sampling.prompt_logprobs = 1;
+    other.sampling.logprobs = 1;
+    const Result alone = EngineHarness({}).RunAlone(other);
+    // The first ends with its 49th token, for which it takes one block of the other's three.
+    engine.Add(Request("a", 30, 20));
+    engine.Add(other);
+    engine.RunToEnd();
+    const Result& resumed = engine.results["b"];
+    EXPECT_EQ(engine.Metric("vllm:num_preemptions_total"), 1);
+    EXPECT_EQ(engine.Metric("tandem:preempted_tokens_kept_total"), 32);
+    EXPECT_EQ(resumed.last.computed_prompt_tokens, 30);
+    EXPECT_EQ(resumed.last.cached_tokens, 0);
+    EXPECT_EQ(engine.Metric("tandem:decode_tokens_replayed_total"), 16);
+    EXPECT_EQ(engine.Metric("vllm:prefix_cache_hits_total"), 0);
+    EXPECT_EQ(resumed.tokens, alone.tokens);
+    ASSERT_EQ(resumed.prompt_logprobs.size(), alone.prompt_logprobs.size());
+    EXPECT_EQ(resumed.prompt_logprobs.back().logprob, alone.prompt_logprobs.back().logprob);
+    EXPECT_EQ(resumed.logprobs.back().logprob, alone.logprobs.back().logprob);
+  }
+}
+
+TEST(EngineCoreTest, PromptLogprobsGoOnWhereAPreemptionBrokeThemOff) {
+  HarnessOptions options;
+  options.engine.num_blocks = 9;
+  options.engine.max_num_batched_tokens = 2;
+  EngineHarness engine(options);
+  EngineRequest scored = Request("b", 90, 3);
+  scored.prompt = Prompt(90, 5);
+  scored.sampling.prompt_logprobs = 1;
+  const Result alone = EngineHarness({}).RunAlone(scored);
+  // The first needs a fourth block while the other is on its way through its prompt.
+  engine.Add(Request("a", 31, 20));
+  engine.Add(scored);
+  engine.RunToEnd();
+  const Result& resumed = engine.results["b"];
+  EXPECT_EQ(engine.Metric("vllm:num_preemptions_total"), 1);
+  EXPECT_EQ(engine.Metric("tandem:preempted_tokens_kept_total"), 16);
+  EXPECT_EQ(resumed.tokens, alone.tokens);
+  ASSERT_EQ(resumed.prompt_logprobs.size(), 90u);
+  for (int i = 1; i < 90; ++i) {
+    EXPECT_EQ(resumed.prompt_logprobs[i].token, scored.prompt[i]);
+    EXPECT_EQ(resumed.prompt_logprobs[i].logprob, alone.prompt_logprobs[i].logprob);
+  }
 }
 
 TEST(EngineCoreTest, ASmallPoolLimitsTheLength) {
@@ -217,6 +273,21 @@ TEST(EngineCoreTest, LogitsThatAreNotNumbersEndTheRequestOnly) {
   EXPECT_FALSE(engine.results["a"].last.error.ok());
   EXPECT_EQ(engine.core.used_blocks(), 0);
   EXPECT_EQ(engine.RunAlone(Request("b", 10, 4)).tokens.size(), 4u);
+}
+
+TEST(EngineCoreTest, ParametersThatLeaveNoTokenEndTheRequestOnly) {
+  EngineHarness engine({});
+  EngineRequest request = Request("a", 10, 4);
+  request.sampling.allowed_token_ids = {0, 7};
+  request.sampling.bad_words = {{7}};
+  request.sampling.min_tokens = 2;
+  const Result result = engine.RunAlone(request);
+  EXPECT_EQ(result.last.reason, FinishReason::kError);
+  EXPECT_EQ(result.last.error.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(engine.core.used_blocks(), 0);
+  request.id = "b";
+  request.sampling.min_tokens = 0;
+  EXPECT_THAT(engine.RunAlone(request).tokens, ElementsAre(0, 0, 0, 0));
 }
 
 TEST(EngineCoreTest, UnseededRequestsDifferAndSeededOnesDoNot) {

@@ -66,6 +66,9 @@ EngineMetrics::EngineMetrics(MetricRegistry& registry, const std::string& model_
                                    "Prompt tokens computed here, recomputation included.")),
       decode_tokens_replayed(Count("tandem:decode_tokens_replayed_total",
                                    "Generated tokens computed again, or given by others.")),
+      preempted_tokens_kept(Count("tandem:preempted_tokens_kept_total",
+                                  "Tokens of preempted requests that were still there when they "
+                                  "resumed.")),
       external_loaded_tokens(
           Count("tandem:external_loaded_tokens_total", "Tokens loaded from the shared cache.")),
       external_loaded_bytes(

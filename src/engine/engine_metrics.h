@@ -43,6 +43,7 @@ class EngineMetrics {
 
   prometheus::Counter& prompt_tokens_computed;
   prometheus::Counter& decode_tokens_replayed;
+  prometheus::Counter& preempted_tokens_kept;
   prometheus::Counter& external_loaded_tokens;
   prometheus::Counter& external_loaded_bytes;
   prometheus::Counter& external_load_failures;

@@ -43,6 +43,9 @@ class ExternalCache {
 
   /// Gives back the blocks of transfers that have ended, and counts what was saved.
   void ReleaseBlocks();
+  /// What ReleaseBlocks goes through: one for each transfer that it has not seen end, two if that
+  /// is a save.
+  size_t tracked() const { return pins_.size() + saves_.size(); }
 
  private:
   struct PendingSave {

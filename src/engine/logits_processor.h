@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -10,7 +11,8 @@
 namespace tandem::engine {
 
 /// What a request's parameters change in the logits before a token is sampled, in vLLM's order:
-/// bans for min_tokens, logit_bias, then repetition, frequency and presence penalties.
+/// allowed_token_ids, bad_words, bans for min_tokens, logit_bias, then repetition, frequency and
+/// presence penalties.
 class LogitsProcessor {
  public:
   /// `end_token_ids`: those that would end the output. Keeps a reference to `params`.
@@ -27,13 +29,19 @@ class LogitsProcessor {
   void Apply(std::span<float> logits) const;
 
  private:
-  bool bans_end() const { return outputs_ < params_.min_tokens && !end_token_ids_.empty(); }
+  bool bans_end() const {
+    return std::ssize(outputs_) < params_.min_tokens && !end_token_ids_.empty();
+  }
+  void KeepAllowed(std::span<float> logits) const;
+  void BanBadWords(std::span<float> logits) const;
+  void BanEnd(std::span<float> logits) const;
+  void Penalise(std::span<float> logits) const;
 
   const SamplingParams& params_;
   const std::vector<int32_t> end_token_ids_;
   const bool penalises_;
   TokenCounts counts_;  // Empty unless there are penalties.
-  int outputs_ = 0;
+  std::vector<int32_t> outputs_;
 };
 
 }  // namespace tandem::engine

@@ -1,6 +1,9 @@
 #include "engine/model_runner.h"
 
+#include <cmath>
+
 #include "engine/counter_random.h"
+#include "engine/softmax.h"
 
 namespace tandem::engine {
 namespace {
@@ -22,6 +25,15 @@ int RowCount(const ScheduledTokens& scheduled) {
       return scheduled.count;
   }
   return 0;
+}
+
+absl::Status WhyNothing(std::span<const float> logits) {
+  if (!std::isfinite(MaxLogit(logits))) {
+    return absl::InternalError("the model gave logits that are not numbers");
+  }
+  return absl::InvalidArgumentError(
+      "allowed_token_ids, bad_words, logit_bias, min_tokens and the penalties together leave no "
+      "token that could follow");
 }
 
 // Row i belongs to position computed + i and predicts the token behind it.
@@ -77,6 +89,7 @@ SampledToken ModelRunner::Sample(Sequence& sequence, std::span<const float> logi
   }
   SampledToken result = {.sequence = &sequence};
   result.token = sampler_.Sample(row, params, UniformDraw(sequence.seed, sequence.length()));
+  if (!result.token) result.error = WhyNothing(logits);
   if (result.token && params.logprobs) {
     result.logprobs = ComputeLogprobs(logits, *result.token, *params.logprobs);
   }

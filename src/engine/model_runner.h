@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "compute/kv_pool.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
@@ -12,10 +13,12 @@
 
 namespace tandem::engine {
 
-/// The token sampled for a sequence; none if its logits were not numbers.
+/// The token sampled for a sequence; none, and an error, if its logits were not numbers or its own
+/// parameters left no token.
 struct SampledToken {
   Sequence* sequence = nullptr;
   std::optional<int32_t> token;
+  absl::Status error;
   std::optional<TokenLogprobs> logprobs;
 };
 

@@ -92,6 +92,12 @@ TEST_F(OutputAssemblerTest, MinTokensPutsStopsOff) {
   EXPECT_THAT(Assemble({8, 8, 8}).tokens, ElementsAre(8, 8));
 }
 
+TEST_F(OutputAssemblerTest, MinTokensBansTheEndEvenWhereItIsIgnored) {
+  request_.sampling.stop_token_ids = {8};
+  request_.sampling.ignore_eos = true;
+  EXPECT_THAT(StopChecker(request_.sampling, end_).EndTokenIds(), ElementsAre(8, 0, 40));
+}
+
 TEST_F(OutputAssemblerTest, TextHeldAtTheEndIsShown) {
   request_.sampling.stop = {"stop"};
   request_.sampling.max_tokens = 2;

@@ -35,6 +35,7 @@ HarnessOptions RandomOptions(Dice& dice, FakeStore& store) {
   options.engine.max_num_seqs = dice.Between(1, 10);
   options.engine.max_num_batched_tokens = dice.Between(1, 100);
   options.engine.enable_prefix_caching = dice.Chance(0.5);
+  if (dice.Chance(0.3)) options.engine.scheduling_policy = SchedulingPolicy::kPriority;
   const KvRole roles[] = {KvRole::kNone, KvRole::kProducer, KvRole::kConsumer, KvRole::kBoth};
   options.role = roles[dice.Between(0, 3)];
   options.store = &store;
@@ -66,6 +67,9 @@ EngineRequest RandomRequest(Dice& dice, const std::string& id) {
   sampling.include_stop_str_in_output = dice.Chance(0.3);
   if (dice.Chance(0.3)) sampling.logprobs = dice.Between(0, 3);
   if (dice.Chance(0.1)) sampling.prompt_logprobs = 1;
+  if (dice.Chance(0.1)) sampling.allowed_token_ids = {30, 8, 45, 0, 41, 12, 28, 29};
+  if (dice.Chance(0.2)) sampling.bad_words = {{8, 45}, {41}, {30, 30, 12}};
+  request.priority = dice.Between(-2, 2);
   request.wait_for_commit = dice.Chance(0.3);
   return request;
 }
@@ -159,6 +163,7 @@ struct Coverage {
   int full_hits = 0;
   double local_hits = 0;
   double replayed_tokens = 0;
+  double kept_tokens = 0;
   int aborts = 0;
 };
 
@@ -205,6 +210,7 @@ void RunSchedule(uint32_t seed, Coverage& coverage) {
   coverage.loaded_tokens += engine.Metric("tandem:external_loaded_tokens_total");
   coverage.failed_loads += engine.Metric("tandem:external_load_failures_total");
   coverage.local_hits += engine.Metric("vllm:prefix_cache_hits_total");
+  coverage.kept_tokens += engine.Metric("tandem:preempted_tokens_kept_total");
   coverage.replayed_tokens += engine.Metric("tandem:decode_tokens_replayed_total");
 }
 
@@ -222,6 +228,7 @@ TEST(RandomScheduleTest, EveryRequestGivesWhatItGivesAlone) {
   EXPECT_GT(coverage.full_hits, 100);
   EXPECT_GT(coverage.local_hits, 1000);
   EXPECT_GT(coverage.replayed_tokens, 1000);
+  EXPECT_GT(coverage.kept_tokens, 1000);
   EXPECT_GT(coverage.aborts, 10);
 }
 

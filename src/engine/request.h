@@ -13,7 +13,7 @@ namespace tandem::engine {
 
 /// How the next token is chosen, in vLLM's terms.
 struct SamplingParams {
-  float temperature = 1.0f;  ///< 0 is greedy.
+  float temperature = 1.0f;  ///< 0 is greedy; what lies between that and 0.01 counts as 0.01.
   float top_p = 1.0f;
   int top_k = 0;  ///< 0 or -1: all.
   float min_p = 0.0f;
@@ -21,7 +21,9 @@ struct SamplingParams {
   float presence_penalty = 0.0f;
   float frequency_penalty = 0.0f;
   std::vector<std::pair<int32_t, float>> logit_bias;
-  std::optional<uint64_t> seed;  ///< Absent: drawn by the engine.
+  std::vector<int32_t> allowed_token_ids;       ///< Empty: all.
+  std::vector<std::vector<int32_t>> bad_words;  ///< Token sequences that must not be completed.
+  std::optional<uint64_t> seed;                 ///< Absent: drawn by the engine.
   int max_tokens = 16;
   int min_tokens = 0;
   std::vector<std::string> stop;
@@ -53,6 +55,7 @@ struct EngineRequest {
   std::vector<int32_t> prompt;  ///< At least one id, each in the vocabulary.
   SamplingParams sampling;
   std::string cache_salt;
+  int64_t priority = 0;           ///< Lower goes first, where the engine schedules by priority.
   int committed_tokens = -1;      ///< What the prefiller committed; -1 if it said nothing.
   std::vector<GivenToken> given;  ///< The first tokens of the output, already sampled.
   int given_already_sent = 0;     ///< How many of them the client has: replayed, not emitted.

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <cmath>
 #include <string_view>
 
 #include "base/status.h"
@@ -41,13 +42,14 @@ absl::Status ValidateLength(const EngineRequest& request, int max_length) {
 }
 
 absl::Status ValidateSampling(const SamplingParams& p) {
-  if (!(p.temperature >= 0))
-    return Invalid("temperature must be non-negative, got {}.", p.temperature);
+  if (!(p.temperature >= 0 && p.temperature <= 2))
+    return Invalid("temperature must be in [0, 2], got {}.", p.temperature);
   if (!(p.top_p > 0 && p.top_p <= 1)) return Invalid("top_p must be in (0, 1], got {}.", p.top_p);
   if (p.top_k < -1) return Invalid("top_k must be 0 (disable), or at least 1, got {}.", p.top_k);
   if (!(p.min_p >= 0 && p.min_p <= 1)) return Invalid("min_p must be in [0, 1], got {}.", p.min_p);
-  if (!(p.repetition_penalty > 0)) {
-    return Invalid("repetition_penalty must be greater than zero, got {}.", p.repetition_penalty);
+  if (!(p.repetition_penalty > 0 && std::isfinite(p.repetition_penalty))) {
+    return Invalid("repetition_penalty must be finite and greater than zero, got {}.",
+                   p.repetition_penalty);
   }
   if (!(p.presence_penalty >= -2 && p.presence_penalty <= 2)) {
     return Invalid("presence_penalty must be in [-2, 2], got {}.", p.presence_penalty);
@@ -72,6 +74,30 @@ absl::Status ValidateSampling(const SamplingParams& p) {
   for (const std::string& stop : p.stop) {
     if (stop.empty()) return Invalid("stop cannot contain an empty string.");
   }
+  for (const std::vector<int32_t>& word : p.bad_words) {
+    if (word.empty()) return Invalid("bad_words cannot contain an empty token sequence.");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateTokens(const EngineRequest& request, int vocab_size) {
+  const SamplingParams& sampling = request.sampling;
+  const auto check = [vocab_size](std::string_view field, const std::vector<int32_t>& tokens) {
+    for (const int32_t token : tokens) RETURN_IF_ERROR(ValidateToken(field, token, vocab_size));
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(check("prompt", request.prompt));
+  RETURN_IF_ERROR(check("stop_token_ids", sampling.stop_token_ids));
+  RETURN_IF_ERROR(check("allowed_token_ids", sampling.allowed_token_ids));
+  for (const std::vector<int32_t>& word : sampling.bad_words) {
+    RETURN_IF_ERROR(check("bad_words", word));
+  }
+  for (const auto& [token, bias] : sampling.logit_bias) {
+    RETURN_IF_ERROR(ValidateToken("logit_bias", token, vocab_size));
+  }
+  for (const GivenToken& given : request.given) {
+    RETURN_IF_ERROR(ValidateToken("given", given.token, vocab_size));
+  }
   return absl::OkStatus();
 }
 
@@ -80,15 +106,7 @@ absl::Status ValidateSampling(const SamplingParams& p) {
 absl::Status ValidateRequest(const EngineRequest& request, int max_length, int vocab_size) {
   RETURN_IF_ERROR(ValidateSampling(request.sampling));
   RETURN_IF_ERROR(ValidateLength(request, max_length));
-  for (const int32_t token : request.prompt) {
-    RETURN_IF_ERROR(ValidateToken("prompt", token, vocab_size));
-  }
-  for (const GivenToken& given : request.given) {
-    RETURN_IF_ERROR(ValidateToken("given", given.token, vocab_size));
-  }
-  for (const auto& [token, bias] : request.sampling.logit_bias) {
-    RETURN_IF_ERROR(ValidateToken("logit_bias", token, vocab_size));
-  }
+  RETURN_IF_ERROR(ValidateTokens(request, vocab_size));
   if (request.given_already_sent < 0 ||
       static_cast<size_t>(request.given_already_sent) > request.given.size()) {
     return Invalid("given_already_sent must be in [0, {}], got {}.", request.given.size(),

@@ -53,6 +53,15 @@ TEST(RequestValidationTest, RefusesTokensOutsideTheVocabulary) {
   request.sampling.logit_bias = {{64, 1.0f}};
   EXPECT_THAT(Refusal(request), HasSubstr("logit_bias: token id 64"));
   request = Valid();
+  request.sampling.allowed_token_ids = {1, 64};
+  EXPECT_THAT(Refusal(request), HasSubstr("allowed_token_ids: token id 64"));
+  request = Valid();
+  request.sampling.stop_token_ids = {-3};
+  EXPECT_THAT(Refusal(request), HasSubstr("stop_token_ids: token id -3"));
+  request = Valid();
+  request.sampling.bad_words = {{1}, {2, 70}};
+  EXPECT_THAT(Refusal(request), HasSubstr("bad_words: token id 70"));
+  request = Valid();
   request.given_already_sent = 1;
   EXPECT_THAT(Refusal(request), HasSubstr("given_already_sent must be in [0, 0], got 1"));
 }
@@ -62,6 +71,8 @@ TEST(RequestValidationTest, RefusesSamplingOutOfRange) {
   EXPECT_THAT(SamplingRefusal([](P& p) { p.temperature = -1; }), HasSubstr("temperature"));
   EXPECT_THAT(SamplingRefusal([](P& p) { p.temperature = std::nanf(""); }),
               HasSubstr("temperature"));
+  EXPECT_THAT(SamplingRefusal([](P& p) { p.temperature = 2.5f; }),
+              HasSubstr("temperature must be in [0, 2], got 2.5"));
   EXPECT_THAT(SamplingRefusal([](P& p) { p.top_p = 0; }), HasSubstr("top_p must be in (0, 1]"));
   EXPECT_THAT(SamplingRefusal([](P& p) { p.top_k = -2; }), HasSubstr("got -2"));
   EXPECT_THAT(SamplingRefusal([](P& p) { p.min_p = 1.5f; }), HasSubstr("min_p"));
@@ -76,6 +87,7 @@ TEST(RequestValidationTest, RefusesSamplingOutOfRange) {
   EXPECT_THAT(SamplingRefusal([](P& p) { p.logprobs = -1; }), HasSubstr("logprobs"));
   EXPECT_THAT(SamplingRefusal([](P& p) { p.prompt_logprobs = -1; }), HasSubstr("prompt_logprobs"));
   EXPECT_THAT(SamplingRefusal([](P& p) { p.stop = {""}; }), HasSubstr("stop"));
+  EXPECT_THAT(SamplingRefusal([](P& p) { p.bad_words = {{}}; }), HasSubstr("bad_words"));
 }
 
 }  // namespace

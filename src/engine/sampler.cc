@@ -10,8 +10,8 @@
 namespace tandem::engine {
 namespace {
 
-// Temperatures below it are greedy, as in vLLM.
-constexpr float kGreedyTemperature = 1e-5f;
+// vLLM's least temperature but for 0, which is greedy.
+constexpr float kLeastTemperature = 1e-2f;
 
 // The first index at which the running sum of `weights` exceeds `target`; the last one with any
 // weight if rounding keeps it from that.
@@ -62,10 +62,10 @@ std::optional<int32_t> Sampler::Sample(std::span<const float> logits, const Samp
                                        double draw) {
   const float max = MaxLogit(logits);
   if (!std::isfinite(max)) return std::nullopt;
-  if (params.temperature < kGreedyTemperature) {
+  if (params.temperature == 0) {
     return static_cast<int32_t>(std::find(logits.begin(), logits.end(), max) - logits.begin());
   }
-  const float scale = 1.0f / params.temperature;
+  const float scale = 1.0f / std::max(params.temperature, kLeastTemperature);
   weights_.resize(logits.size());
   const bool filtered = params.top_k > 0 || params.top_p < 1.0f || params.min_p > 0.0f;
   if (!filtered) return DrawFromAll(logits, max, scale, draw);

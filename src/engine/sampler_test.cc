@@ -90,6 +90,17 @@ TEST(SamplerTest, GreedyTakesTheFirstOfTheHighest) {
   EXPECT_EQ(sampler.Sample(logits, {.temperature = 0}, 0.9), 1);
 }
 
+TEST(SamplerTest, ATinyTemperatureIsNotGreedy) {
+  Sampler sampler;
+  const std::vector<float> logits = {1.0f, 1.0f + 0.01f};
+  // At 0.01 the odds are e to 1.
+  const double share = 1 / (1 + std::exp(1.0));
+  for (const float temperature : {1e-9f, 1e-3f, 1e-2f}) {
+    EXPECT_EQ(sampler.Sample(logits, {.temperature = temperature}, share - 0.01), 0);
+    EXPECT_EQ(sampler.Sample(logits, {.temperature = temperature}, share + 0.01), 1);
+  }
+}
+
 TEST(SamplerTest, NeverDrawsABannedToken) {
   Sampler sampler;
   std::vector<float> logits(20, -std::numeric_limits<float>::infinity());
@@ -105,9 +116,11 @@ TEST(SamplerTest, RefusesLogitsThatAreNotNumbers) {
   Sampler sampler;
   std::vector<float> logits(40, 1.0f);
   for (const size_t at : {0u, 13u, 39u}) {
-    logits[at] = std::nanf("");
-    EXPECT_EQ(sampler.Sample(logits, {}, 0.5), std::nullopt);
-    EXPECT_EQ(sampler.Sample(logits, {.temperature = 0}, 0.5), std::nullopt);
+    for (const float no_number : {std::nanf(""), -std::nanf("")}) {
+      logits[at] = no_number;
+      EXPECT_EQ(sampler.Sample(logits, {}, 0.5), std::nullopt);
+      EXPECT_EQ(sampler.Sample(logits, {.temperature = 0}, 0.5), std::nullopt);
+    }
     logits[at] = 1.0f;
   }
   std::fill(logits.begin(), logits.end(), -std::numeric_limits<float>::infinity());

@@ -1,6 +1,10 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <string>
+#include <tuple>
+
+#include "base/hash.h"
 
 namespace tandem::engine {
 namespace {
@@ -8,11 +12,30 @@ namespace {
 // Rows of logits that one sequence may ask for in a step, with prompt_logprobs.
 constexpr int kMostLogitRows = 512;
 
+bool GoesBefore(const Sequence* a, const Sequence* b) {
+  return std::tie(a->request.priority, a->arrival_order) <
+         std::tie(b->request.priority, b->arrival_order);
+}
+
+template <typename Queue>
+void InsertByPriority(Queue& queue, Sequence& sequence) {
+  queue.insert(std::upper_bound(queue.begin(), queue.end(), &sequence, GoesBefore), &sequence);
+}
+
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options, BlockPool& pool, ExternalCache& cache,
                      EngineMetrics& metrics, const Clock& clock)
     : options_(options), pool_(pool), cache_(cache), metrics_(metrics), clock_(clock) {}
+
+void Scheduler::Add(Sequence& sequence) {
+  sequence.arrival_order = arrivals_++;
+  if (by_priority()) {
+    InsertByPriority(waiting_, sequence);
+  } else {
+    waiting_.push_back(&sequence);
+  }
+}
 
 void Scheduler::Remove(Sequence& sequence) {
   cache_.CancelLoad(sequence);
@@ -43,8 +66,9 @@ void Scheduler::RecordComputed(Sequence& sequence, int count) {
     return;
   }
   sequence.computed_prompt_tokens += count;
+  sequence.scored = std::max(sequence.scored, sequence.computed);
   metrics_.prompt_tokens_computed.Increment(count);
-  Publish(sequence);
+  if (options_.prefix_caching) Publish(sequence, sequence.computed);
   cache_.Save(sequence);
 }
 
@@ -117,10 +141,7 @@ Scheduler::Admission Scheduler::Admit(Sequence& sequence, int budget) {
   }
   sequence.blocks = std::move(table);
   sequence.published = local_blocks;
-  if (options_.prefix_caching) {
-    metrics_.prefix_queries.Increment(sequence.length());
-    metrics_.prefix_hits.Increment(local);
-  }
+  CountLocalPrefix(sequence, local);
   if (load) {
     cache_.StartLoad(sequence, local);
     sequence.state = SequenceState::kLoading;
@@ -135,13 +156,19 @@ Scheduler::Admission Scheduler::Admit(Sequence& sequence, int budget) {
 void Scheduler::StartRunning(Sequence& sequence, int present) {
   sequence.computed = std::min(present, sequence.MostReusable());
   if (!sequence.cached_tokens) {
-    sequence.cached_tokens = sequence.computed;
+    sequence.cached_tokens = std::min(sequence.computed, sequence.prompt_length());
     sequence.times.scheduled = clock_.Now();
     metrics_.prompt_tokens.Increment(sequence.prompt_length());
   }
-  Publish(sequence);
+  if (options_.prefix_caching) {
+    Publish(sequence, std::min(sequence.computed, sequence.prompt_length()));
+  }
   sequence.state = SequenceState::kRunning;
-  running_.push_back(&sequence);
+  if (by_priority()) {
+    InsertByPriority(running_, sequence);
+  } else {
+    running_.push_back(&sequence);
+  }
 }
 
 void Scheduler::ScheduleOne(Sequence& sequence, std::vector<ScheduledTokens>& step, int& budget) {
@@ -163,28 +190,49 @@ bool Scheduler::GrowBlocks(Sequence& sequence) {
 void Scheduler::Preempt(Sequence& sequence) {
   metrics_.preemptions.Increment();
   std::erase(running_, &sequence);
+  Publish(sequence, sequence.computed);
   FreeBlocks(sequence);
   sequence.state = SequenceState::kWaiting;
-  waiting_.push_front(&sequence);
+  sequence.preempted = true;
+  if (by_priority()) {
+    InsertByPriority(waiting_, sequence);
+  } else {
+    waiting_.push_front(&sequence);
+  }
+}
+
+// Without prefix caching a sequence's blocks are known to itself alone.
+std::span<const BlockHash> Scheduler::FirstHashes(Sequence& sequence, int count) const {
+  if (!sequence.block_hashes) {
+    const BlockHash root = Sha256(options_.prefix_caching ? sequence.request.cache_salt
+                                                          : std::to_string(sequence.arrival_order));
+    sequence.block_hashes.emplace(root, options_.block_tokens, sequence.prompt_length());
+  }
+  return sequence.block_hashes->First(count, sequence.tokens);
 }
 
 std::vector<int32_t> Scheduler::FindLocalPrefix(Sequence& sequence) {
-  if (!options_.prefix_caching || sequence.wants_prompt_logprobs()) return {};
-  if (sequence.block_hashes.empty()) {
-    sequence.block_hashes = HashPromptBlocks(sequence.request.prompt, options_.block_tokens,
-                                             sequence.request.cache_salt);
-  }
-  const size_t most = sequence.MostReusable() / options_.block_tokens;
-  return pool_.Find(std::span(sequence.block_hashes).first(most));
+  if (!options_.prefix_caching && !sequence.preempted) return {};
+  return pool_.Find(FirstHashes(sequence, sequence.MostReusable() / options_.block_tokens));
 }
 
-// Only blocks of prompt tokens: the KV of generated ones comes from another numeric path than the
-// same tokens would take in a prompt.
-void Scheduler::Publish(Sequence& sequence) {
-  const int complete = std::min<int>(sequence.computed / options_.block_tokens,
-                                     static_cast<int>(sequence.block_hashes.size()));
+// What it found when it was preempted is no hit of a prompt.
+void Scheduler::CountLocalPrefix(const Sequence& sequence, int tokens) {
+  if (sequence.preempted) {
+    metrics_.preempted_tokens_kept.Increment(tokens);
+  } else if (options_.prefix_caching) {
+    metrics_.prefix_queries.Increment(sequence.length());
+    metrics_.prefix_hits.Increment(tokens);
+  }
+}
+
+// Makes the whole blocks of the first `tokens` tokens, which are computed, known.
+void Scheduler::Publish(Sequence& sequence, int tokens) {
+  const int complete = tokens / options_.block_tokens;
+  if (sequence.published >= complete) return;
+  const std::span<const BlockHash> hashes = FirstHashes(sequence, complete);
   for (; sequence.published < complete; ++sequence.published) {
-    pool_.Publish(sequence.blocks[sequence.published], sequence.block_hashes[sequence.published]);
+    pool_.Publish(sequence.blocks[sequence.published], hashes[sequence.published]);
   }
 }
 

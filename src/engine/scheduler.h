@@ -1,11 +1,13 @@
 #pragma once
 
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
 #include "engine/block_pool.h"
 #include "engine/engine_metrics.h"
+#include "engine/engine_options.h"
 #include "engine/external_cache.h"
 #include "engine/sequence.h"
 
@@ -16,6 +18,7 @@ struct SchedulerOptions {
   int max_num_seqs = 256;
   int max_num_batched_tokens = 2048;
   bool prefix_caching = false;
+  SchedulingPolicy policy = SchedulingPolicy::kFirstComeFirstServed;
 };
 
 /// The next `count` tokens of a sequence, all of one path.
@@ -28,14 +31,17 @@ struct ScheduledTokens {
 /// on toward their last token under one budget of tokens, running ones first. Generated tokens come
 /// before prompts, which take what the budget leaves, in chunks. A sequence gets blocks for all its
 /// tokens when it is admitted and one more as its output grows; if there is none, the last running
-/// sequence gives up its blocks and waits again. Engine's thread only.
+/// sequence gives up its blocks and waits again. Its whole blocks stay known, generated tokens
+/// included, so that until others need them it loses only the rest of the last. With
+/// SchedulingPolicy::kPriority both queues are in order of priority: the most urgent is admitted,
+/// computed and given blocks first, and the least urgent is preempted. Engine's thread only.
 class Scheduler {
  public:
   Scheduler(const SchedulerOptions& options, BlockPool& pool, ExternalCache& cache,
             EngineMetrics& metrics, const Clock& clock);
 
   /// Queues a new sequence, which must stay where it is until Remove.
-  void Add(Sequence& sequence) { waiting_.push_back(&sequence); }
+  void Add(Sequence& sequence);
 
   /// Forgets a sequence and gives back its blocks.
   void Remove(Sequence& sequence);
@@ -61,8 +67,11 @@ class Scheduler {
   void ScheduleOne(Sequence& sequence, std::vector<ScheduledTokens>& step, int& budget);
   bool GrowBlocks(Sequence& sequence);
   void Preempt(Sequence& sequence);
+  bool by_priority() const { return options_.policy == SchedulingPolicy::kPriority; }
+  std::span<const BlockHash> FirstHashes(Sequence& sequence, int count) const;
   std::vector<int32_t> FindLocalPrefix(Sequence& sequence);
-  void Publish(Sequence& sequence);
+  void CountLocalPrefix(const Sequence& sequence, int tokens);
+  void Publish(Sequence& sequence, int tokens);
   void FreeBlocks(Sequence& sequence);
   int BlocksFor(int tokens) const {
     return (tokens + options_.block_tokens - 1) / options_.block_tokens;
@@ -76,6 +85,7 @@ class Scheduler {
   std::deque<Sequence*> waiting_;   // In order of arrival; preempted ones in front.
   std::vector<Sequence*> loading_;  // In order of admission.
   std::vector<Sequence*> running_;  // In order of admission; the last is preempted first.
+  uint64_t arrivals_ = 0;
 };
 
 }  // namespace tandem::engine

@@ -22,10 +22,11 @@ class SchedulerTest : public ::testing::Test {
     return *scheduler_;
   }
 
-  Sequence& Add(const std::string& id, int prompt_length) {
+  Sequence& Add(const std::string& id, int prompt_length, int64_t priority = 0) {
     EngineRequest request = {.id = id,
                              .prompt = std::vector<int32_t>(prompt_length, 5),
-                             .sampling = {.max_tokens = 1000}};
+                             .sampling = {.max_tokens = 1000},
+                             .priority = priority};
     sequences_.push_back(std::make_unique<Sequence>(
         std::move(request), [](const EngineOutput&) {}, tokenizer_, end_, 0, clock_.Now()));
     scheduler_->Add(*sequences_.back());
@@ -117,9 +118,61 @@ TEST_F(SchedulerTest, PreemptsTheLastWhenBlocksRunOut) {
   EXPECT_THAT(b.blocks, IsEmpty());
   EXPECT_EQ(b.computed, 0);
   scheduler_->Remove(a);
-  EXPECT_THAT(Step(), ElementsAre(Pair("b", 18))) << "its prompt again, by the prefill path";
+  EXPECT_THAT(Step(), ElementsAre(Pair("b", 2)))
+      << "its first block is still there; the rest of its prompt again, by the prefill path";
   EXPECT_THAT(Step(), ElementsAre(Pair("b", 15))) << "then its tokens, by the decode path";
-  EXPECT_EQ(b.computed_prompt_tokens, 36);
+  EXPECT_EQ(b.computed_prompt_tokens, 20);
+}
+
+TEST_F(SchedulerTest, WithoutPrefixCachingAPreemptedSequencesBlocksAreItsOwn) {
+  Make({}, 7);
+  Sequence& a = Add("a", 48);
+  Sequence& b = Add("b", 32);
+  Step();
+  while (b.state == SequenceState::kRunning) ASSERT_FALSE(Step().empty());
+  scheduler_->Remove(a);
+  Sequence& c = Add("c", 20);
+  EXPECT_THAT(Step(), ElementsAre(Pair("b", 17), Pair("c", 20))) << "the same tokens, no hit";
+  EXPECT_EQ(c.cached_tokens, 0);
+}
+
+TEST_F(SchedulerTest, TheMostUrgentGoFirst) {
+  Make({.max_num_seqs = 2, .max_num_batched_tokens = 6, .policy = SchedulingPolicy::kPriority}, 64);
+  Add("late", 4, 5);
+  Add("soon", 4, -1);
+  Add("usual", 4);
+  EXPECT_THAT(Step(), ElementsAre(Pair("soon", 4), Pair("usual", 2)));
+  Add("now", 4, -9);
+  EXPECT_THAT(Step(), ElementsAre(Pair("soon", 1), Pair("usual", 2)))
+      << "what runs is not put off for what waits";
+  scheduler_->Remove(*sequences_[1]);
+  EXPECT_THAT(Step(), ElementsAre(Pair("usual", 1), Pair("now", 4)));
+  scheduler_->Remove(*sequences_[2]);
+  EXPECT_THAT(Step(), ElementsAre(Pair("now", 1), Pair("late", 4)));
+}
+
+TEST_F(SchedulerTest, TheLeastUrgentIsPreemptedAndWaitsInItsPlace) {
+  Make({.policy = SchedulingPolicy::kPriority}, 9);
+  Sequence& least = Add("least", 16, 7);
+  Sequence& less = Add("less", 16, 3);
+  Sequence& most = Add("most", 31, 1);
+  EXPECT_THAT(Step(), ElementsAre(Pair("most", 31), Pair("less", 16), Pair("least", 16)));
+  Sequence& waiting = Add("waiting", 64, 5);
+  while (least.state == SequenceState::kRunning) ASSERT_FALSE(Step().empty());
+  EXPECT_EQ(less.state, SequenceState::kRunning);
+  EXPECT_EQ(most.state, SequenceState::kRunning);
+  scheduler_->Remove(most);
+  scheduler_->Remove(less);
+  EXPECT_THAT(Step(), ElementsAre(Pair("waiting", 64), ::testing::_))
+      << "before what was preempted";
+  EXPECT_EQ(waiting.state, SequenceState::kRunning);
+}
+
+TEST_F(SchedulerTest, FirstComeFirstServedKnowsNoPriority) {
+  Make({.max_num_seqs = 1}, 64);
+  Add("first", 4, 9);
+  Add("second", 4, -9);
+  EXPECT_THAT(Step(), ElementsAre(Pair("first", 4)));
 }
 
 TEST_F(SchedulerTest, GivesEveryBlockBack) {

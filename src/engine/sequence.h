@@ -66,9 +66,12 @@ struct Sequence {
   /// Tokens not yet computed that take the same path.
   int Remaining() const { return (in_prompt() ? prompt_length() : length()) - computed; }
 
-  /// Most leading tokens that may be taken over instead of computed: all of the prompt if a token
-  /// after it is known, else all but the last, whose logits are needed.
-  int MostReusable() const { return std::min(prompt_length(), length() - 1); }
+  /// Most leading tokens that may be taken over instead of computed: all but the last, whose logits
+  /// are needed. With prompt_logprobs all of the prompt's are, once.
+  int MostReusable() const {
+    const bool unscored = wants_prompt_logprobs() && scored < prompt_length();
+    return unscored ? std::min(scored, length() - 1) : length() - 1;
+  }
 
   const EngineRequest request;
   const OutputCallback callback;
@@ -79,15 +82,17 @@ struct Sequence {
   int computed = 0;             ///< Leading tokens whose KV is in the blocks.
   std::vector<int32_t> blocks;  ///< KV blocks of positions 0.., one reference each.
 
-  std::vector<BlockHash>
-      block_hashes;   ///< Of the prompt's whole blocks; empty without prefix cache.
-  int published = 0;  ///< Leading blocks known under their hashes.
+  std::optional<BlockHashes> block_hashes;  ///< Absent until one is needed.
+  int published = 0;                        ///< Leading blocks known under their hashes.
+  uint64_t arrival_order = 0;               ///< Among all that the scheduler was given.
+  bool preempted = false;                   ///< At least once.
 
   CacheState cache;
   LogitsProcessor logits;
   OutputAssembler output;
   std::vector<TokenLogprobs> prompt_logprobs;  ///< [prompt length] if asked for, until emitted.
-  std::optional<EngineOutput> last_output;     ///< While committing.
+  int scored = 0;  ///< Leading prompt tokens whose rows of logits prompt_logprobs has had.
+  std::optional<EngineOutput> last_output;  ///< While committing.
   TimePoint commit_deadline;
 
   // What the outputs report.

@@ -35,28 +35,25 @@ inline float Exponential(float x) {
   return x < kLeast ? 0.0f : p * power;
 }
 
+// Reverses the order of negative numbers.
+inline int32_t SwapNegative(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
+
+// Integers in the order of the floats, whose maximum may be sought in any order, by vectors. What
+// is no number stands beyond infinity, on the side of its sign.
+inline int32_t OrderOf(float x) { return SwapNegative(std::bit_cast<int32_t>(x)); }
+
 }  // namespace
 
 float MaxLogit(std::span<const float> logits) {
-  float lanes[kLanes];
-  float invalid[kLanes] = {};  // Becomes NaN with any NaN: 0 * x is 0 or NaN.
-  std::fill_n(lanes, kLanes, -std::numeric_limits<float>::infinity());
-  size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      const float x = logits[i + lane];
-      lanes[lane] = x > lanes[lane] ? x : lanes[lane];
-      invalid[lane] += x != x ? 1.0f : 0.0f;
-    }
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  int32_t largest = OrderOf(-kInfinity), least = OrderOf(kInfinity);
+  for (const float logit : logits) {
+    largest = std::max(largest, OrderOf(logit));
+    least = std::min(least, OrderOf(logit));
   }
-  for (; i < logits.size(); ++i) {
-    lanes[0] = std::max(lanes[0], logits[i]);
-    invalid[0] += std::isnan(logits[i]) ? 1.0f : 0.0f;
-  }
-  for (const float count : invalid) {
-    if (count > 0) return std::numeric_limits<float>::quiet_NaN();
-  }
-  return *std::max_element(lanes, lanes + kLanes);
+  const bool all_numbers = largest <= OrderOf(kInfinity) && least >= OrderOf(-kInfinity);
+  return all_numbers ? std::bit_cast<float>(SwapNegative(largest))
+                     : std::numeric_limits<float>::quiet_NaN();
 }
 
 double SoftmaxWeights(std::span<const float> logits, float max, float scale,

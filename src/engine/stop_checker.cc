@@ -27,7 +27,7 @@ std::string StopChecker::StopReason(int32_t token) const {
 
 std::vector<int32_t> StopChecker::EndTokenIds() const {
   std::vector<int32_t> ids = params_.stop_token_ids;
-  if (!params_.ignore_eos) ids.insert(ids.end(), end_.ids.begin(), end_.ids.end());
+  ids.insert(ids.end(), end_.ids.begin(), end_.ids.end());
   return ids;
 }
 

@@ -29,7 +29,8 @@ class StopChecker {
   /// vLLM's stop_reason of a stop token: its id, or nothing for the end of sequence.
   std::string StopReason(int32_t token) const;
 
-  /// Every token that ends the output, which min_tokens bans.
+  /// Every token that min_tokens bans: those that end the output and, as in vLLM, the ends of
+  /// sequence also where they are ignored.
   std::vector<int32_t> EndTokenIds() const;
 
  private:

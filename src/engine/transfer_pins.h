@@ -22,6 +22,8 @@ class TransferPins {
   /// Lets go of the blocks whose tickets are done.
   void ReleaseDone();
 
+  size_t size() const { return pins_.size(); }
+
  private:
   struct Pin {
     std::shared_ptr<cache::Ticket> ticket;

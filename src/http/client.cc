@@ -15,11 +15,16 @@ namespace {
 class EndedCall : public Call {
  public:
   void Cancel() override {}
+  TimePoint last_progress() const override { return start_; }
+
+ private:
+  const TimePoint start_ = Clock::Real().Now();
 };
 
 class PoolingClient : public Client {
  public:
-  explicit PoolingClient(int threads) : state_(std::make_shared<ClientState>(threads)) {}
+  PoolingClient(int threads, TlsContext tls)
+      : state_(std::make_shared<ClientState>(threads, std::move(tls))) {}
   ~PoolingClient() override {
     state_->Close();
     state_->threads().Join();
@@ -27,6 +32,10 @@ class PoolingClient : public Client {
 
   std::shared_ptr<Call> Start(ClientRequest request, StreamCallbacks callbacks) override {
     absl::StatusOr<Url> url = ParseUrl(request.url);
+    if (url.ok() && url->https && state_->tls() == nullptr) {
+      url = absl::InvalidArgumentError(
+          fmt::format("{}: https is not accepted here: no CA is set to trust", request.url));
+    }
     if (!url.ok()) return Refuse(url.status(), std::move(callbacks));
     auto call = std::make_shared<ClientCall>(state_, std::move(request), *std::move(url),
                                              std::move(callbacks));
@@ -59,8 +68,8 @@ struct PendingResponse {
 
 }  // namespace
 
-std::unique_ptr<Client> Client::Create(int threads) {
-  return std::make_unique<PoolingClient>(threads);
+std::unique_ptr<Client> Client::Create(int threads, TlsContext tls) {
+  return std::make_unique<PoolingClient>(threads, std::move(tls));
 }
 
 absl::StatusOr<Response> Client::Fetch(ClientRequest request) {

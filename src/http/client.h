@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/tls.h"
 #include "http/message.h"
 
 namespace tandem::http {
@@ -15,7 +16,7 @@ namespace tandem::http {
 /// idle_timeout.
 struct ClientRequest {
   std::string method = "GET";
-  std::string url;  ///< "http://host:port/path?query"
+  std::string url;  ///< "http://host:port/path?query", or https
   Headers headers;
   std::string body;
   Duration connect_timeout = std::chrono::seconds(2);
@@ -40,14 +41,17 @@ class Call {
   virtual ~Call() = default;
   /// Closes the connection; `on_end` gets Cancelled unless the call has already ended.
   virtual void Cancel() = 0;
+  /// When bytes last went out or came in, or the call began.
+  virtual TimePoint last_progress() const = 0;
 };
 
 /// An HTTP/1.1 client that keeps connections for reuse. Safe for use by several threads. A request
 /// on a kept connection that the server had already closed is sent again on a new one.
 class Client {
  public:
-  /// `threads` run the callbacks.
-  static std::unique_ptr<Client> Create(int threads);
+  /// `threads` run the callbacks. `tls`, of a client, is what calls of https take; without it they
+  /// are InvalidArgument.
+  static std::unique_ptr<Client> Create(int threads, TlsContext tls = nullptr);
   /// Cancels the calls in flight and joins the threads; every on_end has been called afterwards.
   virtual ~Client() = default;
 

@@ -14,6 +14,9 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+/// How long a call whose reply is complete waits for the end of its own write.
+constexpr Duration kSendingGrace = std::chrono::seconds(1);
+
 std::string EncodeRequestHead(const ClientRequest& request, const Url& url) {
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method, url.target);
   if (!request.headers.Get("Host")) head += fmt::format("Host: {}\r\n", url.Authority());
@@ -35,15 +38,20 @@ ClientCall::ClientCall(std::shared_ptr<ClientState> state, ClientRequest request
       request_(std::move(request)),
       callbacks_(std::move(callbacks)),
       start_(Clock::Real().Now()),
-      socket_(state_->TakeConnection(url_.Authority())),
+      stream_(state_->TakeConnection(url_.Server())),
       resolver_(state_->threads().context()),
       timer_(state_->threads().context()),
       progress_(start_) {
-  kept_ = connected_ = socket_ != nullptr;
-  if (!kept_) socket_ = std::make_unique<Socket>(asio::make_strand(state_->threads().context()));
-  const auto strand = socket_->get_executor();
+  kept_ = connected_ = stream_ != nullptr;
+  if (!kept_) MakeStream(asio::make_strand(state_->threads().context()));
+  const auto strand = stream_->socket().get_executor();
   resolver_ = tcp::resolver(strand);
   timer_ = asio::steady_timer(strand);
+}
+
+void ClientCall::MakeStream(const asio::any_io_executor& strand) {
+  stream_ =
+      Stream::OfClient(Stream::Socket(strand), url_.https ? state_->tls() : nullptr, url_.host);
 }
 
 void ClientCall::Start() {
@@ -90,18 +98,27 @@ void ClientCall::Resolve() {
 
 void ClientCall::Connect(const Endpoints& endpoints) {
   asio::async_connect(
-      *socket_, endpoints,
+      stream_->socket(), endpoints,
       [self = shared_from_this()](const ErrorCode& error, const tcp::endpoint&) {
         if (self->over_) return;
         if (error) {
           return self->End(absl::UnavailableError(
               fmt::format("cannot connect to {}: {}", self->url_.Authority(), error.message())));
         }
-        ErrorCode ignored;
-        self->socket_->set_option(tcp::no_delay(true), ignored);
-        self->socket_->set_option(asio::socket_base::keep_alive(true), ignored);
-        self->Send();
+        self->OnConnected();
       });
+}
+
+void ClientCall::OnConnected() {
+  ErrorCode ignored;
+  stream_->socket().set_option(tcp::no_delay(true), ignored);
+  stream_->socket().set_option(asio::socket_base::keep_alive(true), ignored);
+  stream_->Handshake([self = shared_from_this(), stream = stream_](const std::string& failure) {
+    if (self->over_) return;
+    if (failure.empty()) return self->Send();
+    self->End(absl::UnavailableError(
+        fmt::format("cannot connect to {}: {}", self->url_.Authority(), failure)));
+  });
 }
 
 void ClientCall::Send() {
@@ -109,13 +126,20 @@ void ClientCall::Send() {
   progress_ = Clock::Real().Now();
   ArmTimer();
   ResetParser();
-  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_), asio::buffer(request_.body)};
-  asio::async_write(*socket_, buffers, [self = shared_from_this()](const ErrorCode& error, size_t) {
-    // After an error the read ends too, and may still bring the server's reason.
-    self->sent_ = !error;
-    self->progress_ = Clock::Real().Now();
-  });
+  sending_ = true;
+  stream_->Write({asio::buffer(head_), asio::buffer(request_.body)},
+                 [self = shared_from_this(), stream = stream_, connection = connection_](
+                     const ErrorCode& error, size_t) { self->OnSent(connection, error); });
   Read();
+}
+
+void ClientCall::OnSent(int connection, const ErrorCode& error) {
+  if (over_ || connection != connection_) return;
+  sending_ = false;
+  // After an error the read ends too, and may still bring the server's reason.
+  sent_ = !error;
+  progress_ = Clock::Real().Now();
+  if (reply_read_) End(absl::OkStatus());
 }
 
 void ClientCall::ResetParser() {
@@ -125,10 +149,9 @@ void ClientCall::ResetParser() {
 }
 
 void ClientCall::Read() {
-  socket_->async_read_some(asio::buffer(incoming_),
-                           [self = shared_from_this()](const ErrorCode& error, size_t bytes) {
-                             self->OnRead(error, bytes);
-                           });
+  stream_->ReadSome(asio::buffer(incoming_),
+                    [self = shared_from_this(), stream = stream_](
+                        const ErrorCode& error, size_t bytes) { self->OnRead(error, bytes); });
 }
 
 void ClientCall::OnRead(const ErrorCode& error, size_t bytes) {
@@ -148,7 +171,7 @@ void ClientCall::OnRead(const ErrorCode& error, size_t bytes) {
     input_.erase(0, parser_->put(asio::buffer(input_), parse_error));
     if (!parser_->is_done()) continue;
     const bool interim = parser_->status() >= 100 && parser_->status() < 200;
-    if (!interim) return End(absl::OkStatus());
+    if (!interim) return OnReplyRead();
     ResetParser();
   }
   if (parse_error && parse_error != boost::beast::http::error::need_more) {
@@ -158,14 +181,26 @@ void ClientCall::OnRead(const ErrorCode& error, size_t bytes) {
   Read();
 }
 
+void ClientCall::OnReplyRead() {
+  const bool reusable = parser_->keep_alive() && input_.empty();
+  if (!sending_ || !reusable) return End(absl::OkStatus());
+  // With several threads the reply may be read before the end of the write is told, in which case
+  // the connection is as good as any. A server that does not read the whole request is not waited
+  // for any longer.
+  reply_read_ = true;
+  progress_ = Clock::Real().Now();
+  ArmTimer();
+}
+
 bool ClientCall::BeginAgain() {
   if (!kept_ || parser_->got_some() || !input_.empty()) return false;
-  kept_ = connected_ = sent_ = false;
+  kept_ = connected_ = sending_ = sent_ = false;
+  ++connection_;
   // The write on the old connection may still be in flight, with this call's buffers: it ends
   // first, as both run on one strand and a closed socket completes it with an error.
-  const auto strand = socket_->get_executor();
-  socket_ = std::make_unique<Socket>(strand);
+  MakeStream(stream_->socket().get_executor());
   progress_ = Clock::Real().Now();
+  ArmTimer();
   Resolve();
   return true;
 }
@@ -179,10 +214,11 @@ void ClientCall::OnBody(std::string_view part) {
 }
 
 TimePoint ClientCall::deadline() const {
+  if (reply_read_) return progress_.load() + kSendingGrace;
   Duration silence = connected_ ? request_.idle_timeout : request_.connect_timeout;
   const bool begun = parser_ && parser_->got_some();
   if (connected_ && !begun) silence = std::max(silence, request_.first_byte_timeout);
-  return std::min(progress_ + silence, start_ + request_.total_timeout);
+  return std::min(progress_.load() + silence, start_ + request_.total_timeout);
 }
 
 void ClientCall::ArmTimer() {
@@ -197,6 +233,7 @@ void ClientCall::OnTimer() {
   const TimePoint now = Clock::Real().Now();
   // Reading moves the deadline on without touching the timer, except for the first byte.
   if (now < deadline()) return ArmTimer();
+  if (reply_read_) return End(absl::OkStatus());
   if (!connected_) {
     return End(absl::UnavailableError(fmt::format("cannot connect to {} within {:.1f} s",
                                                   url_.Authority(), Seconds(now - start_))));
@@ -204,18 +241,17 @@ void ClientCall::OnTimer() {
   const bool total = now >= start_ + request_.total_timeout;
   End(absl::DeadlineExceededError(fmt::format("{} {} for {:.1f} s", url_.Authority(),
                                               total ? "did not complete its reply" : "was silent",
-                                              Seconds(now - (total ? start_ : progress_)))));
+                                              Seconds(now - (total ? start_ : progress_.load())))));
 }
 
 void ClientCall::End(const absl::Status& status) {
   if (over_) return;
   const bool reusable = status.ok() && sent_ && input_.empty() && parser_->keep_alive();
   over_ = true;
-  ErrorCode ignored;
   if (reusable) {
-    state_->KeepConnection(url_.Authority(), std::move(socket_));
+    state_->KeepConnection(url_.Server(), std::move(stream_));
   } else {
-    socket_->close(ignored);
+    stream_->Close();
   }
   timer_.cancel();
   resolver_.cancel();

@@ -21,23 +21,23 @@ bool IsQuiet(boost::asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-std::unique_ptr<ClientState::Socket> ClientState::TakeConnection(const std::string& authority) {
+std::shared_ptr<Stream> ClientState::TakeConnection(const std::string& server) {
   MutexLock lock(mutex_);
-  const auto found = kept_.find(authority);
+  const auto found = kept_.find(server);
   if (found == kept_.end()) return nullptr;
   std::vector<KeptConnection>& connections = found->second;
   const TimePoint oldest = Clock::Real().Now() - kKeptTime;
   while (!connections.empty()) {
     KeptConnection connection = std::move(connections.back());
     connections.pop_back();
-    if (connection.since >= oldest && IsQuiet(*connection.socket)) {
-      return std::move(connection.socket);
+    if (connection.since >= oldest && IsQuiet(connection.stream->socket())) {
+      return std::move(connection.stream);
     }
   }
   return nullptr;
 }
 
-void ClientState::KeepConnection(const std::string& authority, std::unique_ptr<Socket> socket) {
+void ClientState::KeepConnection(const std::string& server, std::shared_ptr<Stream> stream) {
   const TimePoint now = Clock::Real().Now();
   MutexLock lock(mutex_);
   if (closing_) return;
@@ -46,8 +46,8 @@ void ClientState::KeepConnection(const std::string& authority, std::unique_ptr<S
       return connection.since < now - kKeptTime;
     });
   }
-  std::vector<KeptConnection>& connections = kept_[authority];
-  if (connections.size() < kKeptPerServer) connections.push_back({std::move(socket), now});
+  std::vector<KeptConnection>& connections = kept_[server];
+  if (connections.size() < kKeptPerServer) connections.push_back({std::move(stream), now});
 }
 
 bool ClientState::Add(const std::shared_ptr<Call>& call) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +9,7 @@
 #include "base/mutex.h"
 #include "http/client.h"
 #include "http/io_threads.h"
+#include "http/stream.h"
 
 namespace tandem::http {
 
@@ -17,15 +17,15 @@ namespace tandem::http {
 /// calls in flight. Safe for use by several threads. Internal.
 class ClientState {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
-
-  explicit ClientState(int threads) : threads_(threads) {}
+  ClientState(int threads, TlsContext tls) : tls_(std::move(tls)), threads_(threads) {}
 
   IoThreads& threads() { return threads_; }
+  /// What https takes; may be null.
+  const TlsContext& tls() const { return tls_; }
 
-  /// A connection to `authority` that its server has not closed as far as is known, or null.
-  std::unique_ptr<Socket> TakeConnection(const std::string& authority);
-  void KeepConnection(const std::string& authority, std::unique_ptr<Socket> socket);
+  /// A connection to `server` that its server has not closed as far as is known, or null.
+  std::shared_ptr<Stream> TakeConnection(const std::string& server);
+  void KeepConnection(const std::string& server, std::shared_ptr<Stream> stream);
 
   /// False once the client is closing: the call must not start.
   bool Add(const std::shared_ptr<Call>& call);
@@ -35,10 +35,11 @@ class ClientState {
 
  private:
   struct KeptConnection {
-    std::unique_ptr<Socket> socket;
+    std::shared_ptr<Stream> stream;
     TimePoint since;
   };
 
+  const TlsContext tls_;
   IoThreads threads_;
   Mutex mutex_;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -100,7 +100,8 @@ void Listener::OnAccept(const ErrorCode& error, tcp::socket socket) {
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   auto connection = std::make_shared<ServerConnection>(state_, std::move(socket));
-  state_->Add(connection);
+  // One that comes while the server stops is dropped: nobody would drain or close it.
+  if (!state_->Add(connection)) return;
   connection->Start();
   Accept();
 }
@@ -115,12 +116,17 @@ class ListeningServer : public Server {
 
   int port() const override { return port_; }
 
-  void Stop(TimePoint deadline) override {
-    if (listener_ == nullptr) return;
+  bool Drain(TimePoint deadline) override {
+    if (listener_ == nullptr) return true;
     state_->StartStopping();
     listener_->Close();
     for (const auto& connection : state_->Connections()) connection->Drain();
-    state_->WaitUntilEmpty(deadline);
+    return state_->WaitUntilEmpty(deadline);
+  }
+
+  void Stop(TimePoint deadline) override {
+    if (listener_ == nullptr) return;
+    Drain(deadline);
     listener_.reset();
     for (const auto& connection : state_->Connections()) connection->Close();
     state_->threads().Join();

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/tls.h"
 #include "http/response_writer.h"
 
 namespace tandem::http {
@@ -15,6 +16,7 @@ struct ServerOptions {
   int threads = 1;
   size_t max_body_bytes = 64 << 20;                  ///< A longer body is answered with 413.
   Duration idle_timeout = std::chrono::seconds(60);  ///< Between requests, and within reading one.
+  TlsContext tls;                                    ///< Of a server; null for plain HTTP.
 };
 
 /// An HTTP/1.1 server with keep-alive. Requests of one connection are answered one after the other.
@@ -28,6 +30,10 @@ class Server {
 
   /// The port it listens on.
   virtual int port() const = 0;
+
+  /// Stops listening and waits until `deadline` for the requests in flight; false if there still
+  /// are some, which go on.
+  virtual bool Drain(TimePoint deadline) = 0;
 
   /// Stops listening, waits until `deadline` for the requests in flight, then closes every
   /// connection and joins the threads. The destructor does the same without waiting.

@@ -53,36 +53,45 @@ Response Refusal(const boost::system::error_code& error, const ServerOptions& op
 
 ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, asio::ip::tcp::socket socket)
     : state_(std::move(state)),
-      socket_(std::move(socket)),
-      timer_(socket_.get_executor()),
+      stream_(Stream::OfServer(std::move(socket), state_->options().tls)),
+      timer_(stream_->socket().get_executor()),
       progress_(Clock::Real().Now()) {
   ResetParser();
 }
 
 void ServerConnection::Start() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(timer_.get_executor(), [self = shared_from_this()] {
     if (self->phase_ == Phase::kClosed) return;
     self->ArmTimer(self->state_->options().idle_timeout);
-    self->Read();
+    self->stream_->Handshake([self](const std::string& failure) { self->OnHandshake(failure); });
   });
 }
 
+void ServerConnection::OnHandshake(const std::string& failure) {
+  if (phase_ == Phase::kClosed) return;
+  if (failure.empty()) return Read();
+  ErrorCode ignored;
+  const auto peer = stream_->socket().remote_endpoint(ignored);
+  spdlog::debug("refused a connection from {}: {}", peer.address().to_string(), failure);
+  CloseNow();
+}
+
 void ServerConnection::Send(std::string bytes, ReplyPart part) {
-  asio::post(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(bytes),
-                                      part]() mutable { self->Queue(std::move(bytes), part); });
+  asio::post(timer_.get_executor(), [self = shared_from_this(), bytes = std::move(bytes),
+                                     part]() mutable { self->Queue(std::move(bytes), part); });
 }
 
 bool ServerConnection::closing() const { return state_->stopping(); }
 
 void ServerConnection::Drain() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  asio::post(timer_.get_executor(), [self = shared_from_this()] {
     const bool idle = self->phase_ == Phase::kReading && !self->parser_->got_some();
     if (idle || self->phase_ == Phase::kLingering) self->CloseNow();
   });
 }
 
 void ServerConnection::Close() {
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->CloseNow(); });
+  asio::post(timer_.get_executor(), [self = shared_from_this()] { self->CloseNow(); });
 }
 
 void ServerConnection::ResetParser() {
@@ -97,11 +106,11 @@ void ServerConnection::Read() {
   if (reading_ || peer_ended_ || phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kReplying && input_.size() >= kReadAheadBytes) return;
   reading_ = true;
-  socket_.async_read_some(asio::buffer(incoming_),
-                          [self = shared_from_this()](const ErrorCode& error, size_t bytes) {
-                            self->reading_ = false;
-                            self->OnRead(error, bytes);
-                          });
+  stream_->ReadSome(asio::buffer(incoming_),
+                    [self = shared_from_this()](const ErrorCode& error, size_t bytes) {
+                      self->reading_ = false;
+                      self->OnRead(error, bytes);
+                    });
 }
 
 void ServerConnection::OnRead(const ErrorCode& error, size_t bytes) {
@@ -164,7 +173,7 @@ void ServerConnection::Dispatch() {
     request.headers.Add(View(field.name_string()), View(field.value()));
   }
   ErrorCode ignored;
-  const auto peer = socket_.remote_endpoint(ignored);
+  const auto peer = stream_->socket().remote_endpoint(ignored);
   request.remote_address = fmt::format("{}:{}", peer.address().to_string(), peer.port());
   if (!ReadTarget(View(message.target()), request)) {
     exchange->Respond(ErrorResponse(400, "the path has a '%' without two hexadecimal digits"));
@@ -195,7 +204,7 @@ void ServerConnection::Flush() {
   std::vector<asio::const_buffer> buffers;
   for (const std::string& bytes : sending_) buffers.push_back(asio::buffer(bytes));
   progress_ = Clock::Real().Now();
-  asio::async_write(socket_, buffers, [self = shared_from_this()](const ErrorCode& error, size_t) {
+  stream_->Write(buffers, [self = shared_from_this()](const ErrorCode& error, size_t) {
     self->OnWritten(error);
   });
 }
@@ -221,8 +230,7 @@ void ServerConnection::OnReplySent() {
 }
 
 void ServerConnection::Linger() {
-  ErrorCode ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_->ShutdownSend(shared_from_this());
   if (state_->stopping()) return CloseNow();
   phase_ = Phase::kLingering;
   input_.clear();
@@ -251,8 +259,7 @@ void ServerConnection::OnTimer() {
 void ServerConnection::CloseNow() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
-  ErrorCode ignored;
-  socket_.close(ignored);
+  stream_->Close();
   timer_.cancel();
   if (const auto exchange = exchange_.lock()) exchange->PeerGone();
   state_->Remove(this);

@@ -12,6 +12,7 @@
 
 #include "http/exchange.h"
 #include "http/server_state.h"
+#include "http/stream.h"
 
 namespace tandem::http {
 
@@ -42,6 +43,7 @@ class ServerConnection : public ReplySink, public std::enable_shared_from_this<S
   /// so that the kernel does not reset the connection under a reply the client has not read yet.
   enum class Phase { kReading, kReplying, kLingering, kClosed };
 
+  void OnHandshake(const std::string& failure);
   void ResetParser();
   void Read();
   void OnRead(const ErrorCode& error, size_t bytes);
@@ -59,7 +61,7 @@ class ServerConnection : public ReplySink, public std::enable_shared_from_this<S
   void CloseNow();
 
   const std::shared_ptr<ServerState> state_;
-  boost::asio::ip::tcp::socket socket_;
+  const std::unique_ptr<Stream> stream_;
   boost::asio::steady_timer timer_;
 
   Phase phase_ = Phase::kReading;

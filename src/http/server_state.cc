@@ -7,9 +7,17 @@ namespace tandem::http {
 ServerState::ServerState(const ServerOptions& options, Handler handler)
     : options_(options), handler_(std::move(handler)), threads_(options.threads) {}
 
-void ServerState::Add(const std::shared_ptr<ServerConnection>& connection) {
+void ServerState::StartStopping() {
+  // With the lock: whatever Add has let in is among Connections() from here on.
   MutexLock lock(mutex_);
+  stopping_.store(true);
+}
+
+bool ServerState::Add(const std::shared_ptr<ServerConnection>& connection) {
+  MutexLock lock(mutex_);
+  if (stopping_.load()) return false;
   connections_[connection.get()] = connection;
+  return true;
 }
 
 void ServerState::Remove(const ServerConnection* connection) {

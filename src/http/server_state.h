@@ -22,11 +22,12 @@ class ServerState {
   const Handler& handler() const { return handler_; }
   IoThreads& threads() { return threads_; }
 
-  /// Set once: every reply is then the last of its connection.
-  void StartStopping() { stopping_.store(true); }
+  /// Set once: every reply is then the last of its connection, and no connection is added.
+  void StartStopping();
   bool stopping() const { return stopping_.load(); }
 
-  void Add(const std::shared_ptr<ServerConnection>& connection);
+  /// False once the server is stopping: the connection must not start.
+  bool Add(const std::shared_ptr<ServerConnection>& connection);
   void Remove(const ServerConnection* connection);
   std::vector<std::shared_ptr<ServerConnection>> Connections() const;
   /// Returns whether no connection is left.

@@ -1,11 +1,15 @@
 #include "http/server.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <stdexcept>
 #include <thread>
 
+#include "http/server_connection.h"
+#include "http/server_state.h"
 #include "http/testing/event.h"
 #include "http/testing/raw_connection.h"
 
@@ -268,6 +272,22 @@ TEST(ServerTest, StopWaitsForRequestsInFlight) {
   stop.join();
 }
 
+TEST(ServerTest, WhatIsNotDrainedInTimeCanStillBeAnswered) {
+  Event handling;
+  std::shared_ptr<ResponseWriter> kept;
+  auto server = Serve([&](Request, std::shared_ptr<ResponseWriter> writer) {
+    kept = std::move(writer);
+    handling.Set();
+  });
+  RawConnection client(server->port());
+  client.Send("GET / HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(handling.Wait());
+  EXPECT_FALSE(server->Drain(In(std::chrono::milliseconds(20))));
+  kept->Respond({.body = "late"});
+  EXPECT_TRUE(server->Drain(In(std::chrono::seconds(30))));
+  EXPECT_THAT(client.ReadAll(), EndsWith("Connection: close\r\n\r\nlate"));
+}
+
 TEST(ServerTest, StopBreaksWhatIsNotAnsweredInTime) {
   Event handling, closed;
   std::shared_ptr<ResponseWriter> kept;
@@ -302,6 +322,54 @@ TEST(ServerTest, AWrongAddressIsNamed) {
   const auto port = Server::Start({.host = "127.0.0.1", .port = 65536}, Echo);
   EXPECT_EQ(port.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(port.status().message()), HasSubstr("65536"));
+}
+
+TEST(ServerTest, AConnectionThatComesWhileStoppingIsDropped) {
+  auto state = std::make_shared<ServerState>(ServerOptions{}, Echo);
+  const auto connection = [&state] {
+    return std::make_shared<ServerConnection>(
+        state, boost::asio::ip::tcp::socket(state->threads().context()));
+  };
+  const auto early = connection();
+  EXPECT_TRUE(state->Add(early));
+  state->StartStopping();
+  EXPECT_FALSE(state->Add(connection()));
+  EXPECT_THAT(state->Connections(), testing::ElementsAre(early));
+  state->Remove(early.get());
+}
+
+/// A connection to 127.0.0.1, or none if it is refused.
+ScopedFd Connect(int port) {
+  ScopedFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool made =
+      connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  return made ? std::move(client) : ScopedFd();
+}
+
+TEST(ServerTest, StopsWhileClientsKeepComing) {
+  for (int round = 0; round < 20; ++round) {
+    const auto server = Serve(Echo, {.threads = 2});
+    Event connected;
+    std::thread clients([&connected, port = server->port()] {
+      std::vector<ScopedFd> open;
+      while (open.size() < 500) {
+        ScopedFd client = Connect(port);
+        if (!client.valid()) break;
+        open.push_back(std::move(client));
+        connected.Set();
+      }
+    });
+    EXPECT_TRUE(connected.Wait());
+    const TimePoint start = Clock::Real().Now();
+    server->Stop(In(std::chrono::seconds(30)));
+    // One that is forgotten is waited for until the deadline.
+    EXPECT_LT(Clock::Real().Now() - start, std::chrono::seconds(20));
+    clients.join();
+  }
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 absl::Status BadUrl(std::string_view text, std::string_view what) {
   return absl::InvalidArgumentError(
-      fmt::format("bad address '{}': {}; accepted is http://HOST[:PORT][/PATH]", text, what));
+      fmt::format("bad address '{}': {}; accepted is http[s]://HOST[:PORT][/PATH]", text, what));
 }
 
 /// The value of one hexadecimal digit, or -1.
@@ -45,17 +45,24 @@ std::string Url::Authority() const {
                                              : fmt::format("[{}]:{}", host, port);
 }
 
+std::string Url::Server() const {
+  return fmt::format("{}://{}", https ? "https" : "http", Authority());
+}
+
 absl::StatusOr<Url> ParseUrl(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  if (!text.starts_with(kScheme)) return BadUrl(text, "it does not start with http://");
+  const bool https = text.starts_with("https://");
+  const std::string_view scheme = https ? "https://" : "http://";
+  if (!text.starts_with(scheme)) return BadUrl(text, "it does not start with http://");
   if (HasBlankOrControl(text)) return BadUrl(text, "it has a blank or a control character");
-  std::string_view rest = text.substr(kScheme.size());
+  std::string_view rest = text.substr(scheme.size());
   std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   std::string_view target = rest.substr(authority.size());
   target = target.substr(0, target.find('#'));
   if (authority.find('@') != std::string_view::npos) return BadUrl(text, "it has a user name");
 
   Url url;
+  url.https = https;
+  url.port = https ? 443 : 80;
   if (authority.starts_with('[')) {
     const size_t close = authority.find(']');
     if (close == std::string_view::npos) return BadUrl(text, "']' is missing");

@@ -8,17 +8,20 @@
 
 namespace tandem::http {
 
-/// The parts of an "http://host:port/path?query" address.
+/// The parts of an "http://host:port/path?query" address, or of one with https.
 struct Url {
+  bool https = false;
   std::string host;    ///< A name or an address; IPv6 without its brackets.
-  int port = 80;       ///< 1..65535.
+  int port = 80;       ///< 1..65535; 443 by default with https.
   std::string target;  ///< Path and query as they go on the request line; never empty.
 
   /// "host:port", with brackets around IPv6: names a server, and is what the Host field says.
   std::string Authority() const;
+  /// The same with the scheme: names whom a connection is to.
+  std::string Server() const;
 };
 
-/// InvalidArgument tells the address and what is wrong with it. User names and "https" are refused.
+/// InvalidArgument tells the address and what is wrong with it. User names are refused.
 absl::StatusOr<Url> ParseUrl(std::string_view text);
 
 /// Replaces every %XX; nothing if a percent sign has no two hexadecimal digits after it.

@@ -25,6 +25,12 @@ TEST(UrlTest, PortAndPathHaveDefaults) {
   EXPECT_EQ(ParseUrl("http://localhost?a=1")->target, "/?a=1");
 }
 
+TEST(UrlTest, TellsHttpsFromHttp) {
+  EXPECT_EQ(ParseUrl("http://a")->Server(), "http://a:80");
+  EXPECT_EQ(ParseUrl("https://a")->Server(), "https://a:443");
+  EXPECT_EQ(ParseUrl("https://a:8443/x")->Server(), "https://a:8443");
+}
+
 TEST(UrlTest, ReadsIpv6) {
   const auto url = ParseUrl("http://[::1]:81/");
   ASSERT_TRUE(url.ok()) << url.status();
@@ -35,7 +41,7 @@ TEST(UrlTest, ReadsIpv6) {
 
 TEST(UrlTest, ErrorsNameTheAddress) {
   for (const char* bad :
-       {"", "https://a", "ftp://a", "http://", "http://:80", "http://a:", "http://a:0",
+       {"", "https:/a", "ftp://a", "http://", "http://:80", "http://a:", "http://a:0",
         "http://a:65536", "http://a:8x", "http://[::1", "http://[::1]x", "http://u@a",
         "http://[[a]", "http://a]", "http://a/b c", "http://a/\r\nX: y"}) {
     const auto url = ParseUrl(bad);

@@ -24,7 +24,8 @@ const StoreLoadOptions kSmall{.object_bytes = {4096, 1 << 20},
 class StoreLoadTest : public testing::Test {
  protected:
   StoreLoadTest() {
-    auto service = store::MasterService::Start({.address = "127.0.0.1"}, master_, master_metrics_);
+    auto service = store::MasterService::Start({.address = "127.0.0.1"},
+                                               store::ServingMaster::Of(master_), master_metrics_);
     EXPECT_TRUE(service.ok()) << service.status();
     service_ = *std::move(service);
   }

@@ -31,7 +31,7 @@ bool IsDirectory(const std::string& path) {
   return fs::is_directory(path, error);
 }
 
-/// NotFound if the directory has neither a GGUF file nor another checkpoint.
+/// NotFound if the directory has neither a GGUF file nor a config.json.
 absl::StatusOr<std::string> LocateInDirectory(const std::string& directory) {
   const std::vector<std::string> files = GgufFilesIn(directory);
   if (files.size() == 1) return files[0];
@@ -40,13 +40,9 @@ absl::StatusOr<std::string> LocateInDirectory(const std::string& directory) {
                                                   directory, fmt::join(files, ", ")));
   }
   std::error_code error;
-  if (fs::exists(fs::path(directory) / "config.json", error)) {
-    return absl::UnimplementedError(
-        fmt::format("{} is a checkpoint of config.json and safetensors, which is not supported; "
-                    "accepted: a GGUF file, or a directory with one",
-                    directory));
-  }
-  return absl::NotFoundError(fmt::format("{} (a directory without a GGUF file)", directory));
+  if (fs::exists(fs::path(directory) / "config.json", error)) return directory;
+  return absl::NotFoundError(
+      fmt::format("{} (a directory without a GGUF file or a config.json)", directory));
 }
 
 }  // namespace
@@ -73,8 +69,12 @@ absl::StatusOr<std::string> LocateCheckpoint(const std::string& name, const HubC
       looked.push_back(fmt::format("{} (not in the hub's cache)", cache.ModelDirectory(name)));
     }
   }
-  return absl::NotFoundError(
-      fmt::format("no model \"{}\"; looked at: {}", name, fmt::join(looked, ", ")));
+  const bool may_be_at_the_hub = HubCache::IsModelName(name) && name.find('/') != std::string::npos;
+  return absl::NotFoundError(fmt::format(
+      "no model \"{}\": it takes a GGUF file, a checkpoint directory or a hub name; looked at: "
+      "{}{}",
+      name, fmt::join(looked, ", "),
+      may_be_at_the_hub ? fmt::format("; to get it from the hub, run: tandem pull {}", name) : ""));
 }
 
 }  // namespace tandem::model

@@ -7,9 +7,10 @@
 
 namespace tandem::model {
 
-/// The GGUF file that `name` points to: the file itself, the only one in a directory, or the only
-/// one in a snapshot of the hub's cache. NotFound lists where it looked; InvalidArgument names the
-/// files if a directory has several; Unimplemented for a checkpoint in another format.
+/// What `name` points to: a GGUF file (the file itself, or the only one in a directory), or else a
+/// directory with a config.json, which holds a checkpoint of safetensors. A directory is `name`
+/// itself or a snapshot of the hub's cache. NotFound lists where it looked; InvalidArgument names
+/// the files if a directory has several GGUF files.
 absl::StatusOr<std::string> LocateCheckpoint(const std::string& name, const HubCache& cache);
 
 }  // namespace tandem::model

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "compute/aligned_buffer.h"
-#include "compute/ops/quantize_activations.h"
+#include "compute/ops/decode_attention.h"
+#include "compute/ops/decode_linear.h"
 #include "model/decoder_context.h"
 
 namespace tandem::model {
@@ -27,28 +29,36 @@ class DecodePass {
   struct Row {
     const BatchSegment* segment;
     int position;
-    int64_t first_partial;  // Of the row's partial attention results, one for each KV head and
-                            // partition.
+    int64_t first_partition;
+  };
+  /// Of the keys that a row attends to.
+  struct Partition {
+    int32_t row;
+    int32_t index;
   };
 
   void PlaceRows(std::span<const BatchSegment> segments);
   void RunLayer(int layer_index, const compute::KvPool& kv);
-  void Normalize(const std::vector<float>& weight);
+  void Normalize(const std::vector<float>& weight, const compute::DecodeLinear& next);
+  void FinishQkv(int layer_index, const compute::KvPool& kv);
   void Attend(int layer_index, const compute::KvPool& kv);
-  void RunFeedForward(const LayerWeights& layer);
+  void AttendPartition(int layer_index, const compute::KvPool& kv, const Partition& partition,
+                       compute::KvHeadRange kv_heads, std::span<const int32_t> next_blocks);
+  /// The blocks of a partition, if there is one of that number, and of those behind it.
+  std::span<const int32_t> BlocksFrom(int64_t partition, const compute::KvPool& kv) const;
+  void CombinePartials(int64_t row_index, const compute::DecodeLinear& next);
+  void Activate(const compute::DecodeLinear& next);
 
   const DecoderContext& context_;
   std::vector<Row> rows_;
-  std::vector<int32_t> row_of_partial_;
+  std::vector<Partition> partitions_;                   // Of all rows.
+  std::vector<std::atomic<int32_t>> missing_partials_;  // Of each row, in the layer under way.
 
-  compute::AlignedBuffer<float> hidden_;      // [rows, hidden_size]
-  compute::AlignedBuffer<float> normalized_;  // [rows, hidden_size]; also what a layer adds.
-  compute::AlignedBuffer<float> qkv_;         // [rows, qkv_size]
-  compute::AlignedBuffer<float> attended_;    // [rows, heads * head_dim]
-  compute::AlignedBuffer<float> gate_up_;     // [rows, 2 * intermediate_size]
-  compute::AlignedBuffer<float> activated_;   // [rows, intermediate_size]
-  compute::AlignedBuffer<float> partial_results_;
-  compute::QuantizedActivations quantized_;
+  compute::DecodeInput input_;              // Of whichever linear layer is next.
+  compute::AlignedBuffer<float> hidden_;    // [rows, hidden_size]
+  compute::AlignedBuffer<float> qkv_;       // [rows, qkv_size]
+  compute::AlignedBuffer<float> gate_up_;   // [rows, 2 * intermediate_size]
+  compute::AlignedBuffer<float> partials_;  // Of attention: [partitions, kv_heads, a head's].
 };
 
 }  // namespace tandem::model

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,7 +26,7 @@ enum class LogitRows { kNone, kLast, kAll };
 /// Consecutive tokens of one sequence, computed in one step.
 struct BatchSegment {
   std::span<const int32_t> tokens;
-  int first_position = 0;                ///< Of tokens[0]; all earlier positions are in the KV cache.
+  int first_position = 0;  ///< Of tokens[0]; all earlier positions are in the KV cache.
   std::span<const int32_t> block_table;  ///< KV blocks of positions 0.., enough for all tokens.
   TokenPath path = TokenPath::kPrefill;
   LogitRows logits = LogitRows::kNone;
@@ -42,19 +43,26 @@ struct Logits {
   }
 };
 
-/// A decoder-only transformer on some device. Not safe for use by several threads: one engine thread
-/// drives it. A row's logits and KV do not depend on the other rows of the batch, on how its prompt is
-/// cut, or on the number of threads.
+struct DecoderOptions {
+  /// Up to this many bytes, prefill keeps a copy of the weights that its matrix products read;
+  /// larger models unpack them each time, to the same bits.
+  size_t prefill_copy_bytes = size_t{1} << 30;
+};
+
+/// A decoder-only transformer on some device. Not safe for use by several threads: one engine
+/// thread drives it. A row's logits and KV do not depend on the other rows of the batch, on how its
+/// prompt is cut, or on the number of threads.
 class Decoder {
  public:
-  /// Prepares the weights. The source must outlive the decoder. NotFound or InvalidArgument names the
-  /// tensor that is missing or has the wrong shape. `threads` compute.
+  /// Prepares the weights. The source must outlive the decoder. NotFound or InvalidArgument names
+  /// the tensor that is missing or has the wrong shape. `threads` compute.
   static absl::StatusOr<std::unique_ptr<Decoder>> Load(const ModelConfig& config,
-                                                       const WeightSource& weights, int threads);
+                                                       const WeightSource& weights, int threads,
+                                                       const DecoderOptions& options = {});
   virtual ~Decoder() = default;
 
-  /// Computes the segments: writes their K and V into `kv` and gives the logits asked for. A sequence
-  /// appears in at most one segment. Token ids are in the vocabulary (the caller checks).
+  /// Computes the segments: writes their K and V into `kv` and gives the logits asked for. A
+  /// sequence appears in at most one segment. Token ids are in the vocabulary (the caller checks).
   virtual Logits Forward(std::span<const BatchSegment> batch, const compute::KvPool& kv) = 0;
 
   virtual const ModelConfig& config() const = 0;

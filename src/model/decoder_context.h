@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "compute/ops/attention_shape.h"
 #include "compute/ops/kv_write.h"
+#include "compute/ops/rms_norm.h"
 #include "compute/ops/rope.h"
 #include "compute/thread_pool.h"
 #include "compute/weight_matrix.h"
@@ -13,6 +15,14 @@
 #include "model/model_config.h"
 
 namespace tandem::model {
+
+/// Normalises each of `heads` heads, x [heads, weight.size()], in place.
+inline void NormalizeHeads(const std::vector<float>& weight, int heads, float epsilon, float* x) {
+  const auto head_dim = static_cast<int64_t>(weight.size());
+  for (int head = 0; head < heads; ++head, x += head_dim) {
+    compute::RmsNorm(x, weight.data(), head_dim, epsilon, x);
+  }
+}
 
 /// What both passes of a decoder read. Owned by the decoder.
 struct DecoderContext {
@@ -34,11 +44,16 @@ struct DecoderContext {
     compute::DequantizeRow(table.format, table.Row(token), table.columns, hidden);
   }
 
-  /// Adds the bias to one row of q, k and v, rotates q and k, and puts k and v into the cache.
+  /// Adds the bias to one row of q, k and v, normalises the heads of q and k if the model does,
+  /// rotates them, and puts k and v into the cache.
   void FinishQkv(const LayerWeights& layer, const compute::KvView& kv, int position,
                  float* qkv) const {
     for (size_t i = 0; i < layer.qkv_bias.size(); ++i) qkv[i] += layer.qkv_bias[i];
     float* key = qkv + query_size();
+    if (!layer.query_norm.empty()) {
+      NormalizeHeads(layer.query_norm, config.heads, config.rms_norm_epsilon, qkv);
+      NormalizeHeads(layer.key_norm, config.kv_heads, config.rms_norm_epsilon, key);
+    }
     rope.Apply(position, config.heads + config.kv_heads, qkv);
     const compute::DataType dtype = kv.pool->layout().dtype;
     compute::WriteKv(dtype, key, kv_size(), kv.Find(compute::KvPart::kKey, position, 0));

@@ -1,34 +1,27 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
-#include <cmath>
-#include <cstring>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "compute/float_conversion.h"
 #include "model/decoder.h"
 #include "model/gguf_model.h"
 #include "model/testing/files.h"
+#include "model/testing/golden.h"
 #include "model/testing/test_sequence.h"
 
 namespace tandem::model {
 namespace {
 
 using testing::ArgMax;
-using testing::LogProbability;
+using testing::Ids;
+using testing::kNearTie;
 using testing::TestSequence;
 
-// Where the first two of the reference are closer, another order of sums may put the second first.
-constexpr double kNearTie = 0.05;
-
 const std::string kFixtures = std::string(TANDEM_SOURCE_DIR) + "/../shared/fixtures/smollm2";
-
-std::vector<int32_t> Ids(const boost::json::value& ids) {
-  return boost::json::value_to<std::vector<int32_t>>(ids);
-}
 
 /// The demo model against what the reference implementation computed with it in float32.
 class DecoderGolden : public ::testing::Test {
@@ -69,37 +62,13 @@ class DecoderGolden : public ::testing::Test {
     }
   }
 
-  /// Feeds the 1,200 tokens, `at_once` at a time, and compares every position.
   void ExpectTeacherForced(TokenPath path, size_t at_once) {
-    const std::vector<int32_t> tokens = Ids(TeacherForced().at("prompt_ids"));
-    const std::vector<int32_t> argmax = Ids(TeacherForced().at("argmax"));
-    const auto gaps = boost::json::value_to<std::vector<double>>(TeacherForced().at("top2_gap"));
-    testing::TestPool pool(model_->config(), static_cast<int>(tokens.size()));
-    TestSequence sequence(pool, static_cast<int>(tokens.size()));
-    double negative_log = 0;
-    int clear = 0, agreeing = 0;
-    for (size_t first = 0; first < tokens.size(); first += at_once) {
-      const size_t count = std::min(at_once, tokens.size() - first);
-      const Logits logits = sequence.Run(*decoder_, {&tokens[first], count}, path, LogitRows::kAll);
-      ASSERT_EQ(logits.rows, static_cast<int>(count));
-      for (size_t i = 0; i < count; ++i) {
-        const size_t position = first + i;
-        if (position + 1 < tokens.size()) {
-          negative_log -= LogProbability(logits.Row(i), tokens[position + 1]);
-        }
-        if (gaps[position] < kNearTie) continue;
-        ++clear;
-        agreeing += ArgMax(logits.Row(i)) == argmax[position];
-      }
-    }
-    const double perplexity = std::exp(negative_log / static_cast<double>(tokens.size() - 1));
-    const double expected = TeacherForced().at("perplexity").to_number<double>();
-    RecordProperty("perplexity", std::to_string(perplexity));
-    EXPECT_NEAR(perplexity, expected, 0.01 * expected);
-    EXPECT_GT(clear, 1000);
-    EXPECT_GE(agreeing, 0.99 * clear) << agreeing << " of " << clear;
-    std::printf("perplexity %.4f (reference %.4f), argmax %d of %d\n", perplexity, expected,
-                agreeing, clear);
+    const boost::json::value& golden = TeacherForced();
+    const auto gaps = boost::json::value_to<std::vector<double>>(golden.at("top2_gap"));
+    testing::ExpectAgreement(
+        testing::Compare(*decoder_, {Ids(golden.at("prompt_ids")), Ids(golden.at("argmax")), gaps},
+                         path, at_once),
+        golden.at("perplexity").to_number<double>());
   }
 
   /// The error's root mean square is within 1 % of the reference's, for K and V of each layer.
@@ -110,22 +79,8 @@ class DecoderGolden : public ::testing::Test {
     testing::TestPool pool(model_->config(), 64);
     TestSequence sequence(pool, 64);
     sequence.Run(*decoder_, {tokens.data(), 20}, path, LogitRows::kNone);
-    const std::vector<std::byte> computed = sequence.KvBytes(20);
-    ASSERT_EQ(computed.size(), bytes->size());
-
-    const auto value = [](const void* halves, size_t i) {
-      uint16_t half;
-      std::memcpy(&half, static_cast<const char*>(halves) + 2 * i, 2);
-      return double{compute::Float16ToFloat(half)};
-    };
-    double squares = 0, error_squares = 0;
-    for (size_t i = 0; i < computed.size() / 2; ++i) {
-      const double reference = value(bytes->data(), i);
-      const double error = value(computed.data(), i) - reference;
-      squares += reference * reference;
-      error_squares += error * error;
-    }
-    const double relative = std::sqrt(error_squares / squares);
+    const double relative =
+        testing::RelativeKvError(sequence.KvBytes(20), model_->config().dtype, *bytes);
     std::printf("KV error %.4f %% of RMS\n", 100 * relative);
     EXPECT_LT(relative, 0.01);
   }

@@ -44,12 +44,14 @@ absl::Status CheckConfig(const ModelConfig& config) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Load(const ModelConfig& config,
-                                                       const WeightSource& weights, int threads) {
+                                                       const WeightSource& weights, int threads,
+                                                       const DecoderOptions& options) {
   RETURN_IF_ERROR(CheckConfig(config));
   RETURN_IF_ERROR(Positive(threads, "the number of threads"));
   ASSIGN_OR_RETURN(const compute::CpuTarget target, compute::SelectCpuTarget());
   auto pool = std::make_unique<compute::ThreadPool>(threads);
-  ASSIGN_OR_RETURN(DecoderWeights prepared, LoadDecoderWeights(config, weights, target, *pool));
+  ASSIGN_OR_RETURN(DecoderWeights prepared,
+                   LoadDecoderWeights(config, weights, target, *pool, options.prefill_copy_bytes));
   return std::make_unique<DecoderGraph>(config, std::move(prepared), std::move(pool));
 }
 
@@ -58,11 +60,10 @@ DecoderGraph::DecoderGraph(const ModelConfig& config, DecoderWeights weights,
     : config_(config),
       weights_(std::move(weights)),
       pool_(std::move(pool)),
-      rope_(config.max_positions, config.head_dim, config.rope_theta),
+      rope_(config.max_positions, config.head_dim, config.rope_theta, config.rope_scaling),
       context_{config_, weights_, rope_, *pool_},
       prefill_(context_),
-      decode_(context_),
-      normalized_(kLogitChunkRows * config.hidden_size) {}
+      decode_(context_) {}
 
 Logits DecoderGraph::Forward(std::span<const BatchSegment> batch, const compute::KvPool& kv) {
   prefill_segments_.clear();
@@ -100,12 +101,14 @@ void DecoderGraph::ComputeLogits() {
   logits_.Reserve(rows * config_.vocab_size);
   for (int64_t first = 0; first < rows; first += kLogitChunkRows) {
     const int64_t count = std::min(kLogitChunkRows, rows - first);
+    weights_.lm_head.ResizeInput(count, normalized_);
     pool_->ParallelFor(count, [&](int64_t row, int) {
       compute::RmsNorm(logit_rows_[first + row], weights_.final_norm.data(), hidden_size,
-                       config_.rms_norm_epsilon, normalized_.data() + row * hidden_size);
+                       config_.rms_norm_epsilon, normalized_.Row(row));
+      weights_.lm_head.PrepareRow(row, normalized_);
     });
-    weights_.lm_head.Run(normalized_.data(), count, logits_.data() + first * config_.vocab_size,
-                         quantized_, *pool_);
+    weights_.lm_head.Run(normalized_, logits_.data() + first * config_.vocab_size,
+                         compute::DecodeLinear::Output::kWrite, *pool_);
   }
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "compute/aligned_buffer.h"
-#include "compute/ops/quantize_activations.h"
+#include "compute/ops/decode_linear.h"
 #include "compute/ops/rope.h"
 #include "compute/thread_pool.h"
 #include "model/decode_pass.h"
@@ -40,10 +40,9 @@ class DecoderGraph : public Decoder {
   DecodePass decode_;
 
   std::vector<BatchSegment> prefill_segments_, decode_segments_;
-  std::vector<const float*> logit_rows_;      // Last hidden states, in the batch's order.
-  compute::AlignedBuffer<float> normalized_;  // [a chunk of rows, hidden_size]
-  compute::AlignedBuffer<float> logits_;      // [rows, vocab_size]
-  compute::QuantizedActivations quantized_;
+  std::vector<const float*> logit_rows_;  // Last hidden states, in the batch's order.
+  compute::DecodeInput normalized_;       // [a chunk of rows, hidden_size]
+  compute::AlignedBuffer<float> logits_;  // [rows, vocab_size]
 };
 
 }  // namespace tandem::model

@@ -23,6 +23,8 @@ struct LayerWeights {
   std::vector<float> attention_norm;     ///< [hidden_size]
   PathLinear qkv;                        ///< hidden_size to q, k and v one after the other.
   std::vector<float> qkv_bias;           ///< Empty if the model has none.
+  std::vector<float> query_norm;         ///< [head_dim]; empty if heads are not normalised.
+  std::vector<float> key_norm;           ///< [head_dim]; empty if heads are not normalised.
   PathLinear attention_output;           ///< heads * head_dim to hidden_size
   std::vector<float> feed_forward_norm;  ///< [hidden_size]
   PathLinear gate_up;                    ///< hidden_size to gate and up one after the other.
@@ -31,6 +33,7 @@ struct LayerWeights {
 
 /// A decoder's weights, prepared for the CPU.
 struct DecoderWeights {
+  compute::CpuTarget target;
   compute::WeightMatrix embedding;  ///< [vocab_size, hidden_size], belongs to the source.
   std::vector<LayerWeights> layers;
   std::vector<float> final_norm;  ///< [hidden_size]
@@ -38,10 +41,11 @@ struct DecoderWeights {
 };
 
 /// NotFound names a tensor that is missing; InvalidArgument one of another shape, or a size that
-/// the kernels do not take.
+/// the kernels do not take. `prefill_copy_bytes` is that of DecoderOptions.
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(const ModelConfig& config,
                                                   const WeightSource& source,
                                                   compute::CpuTarget target,
-                                                  compute::ThreadPool& pool);
+                                                  compute::ThreadPool& pool,
+                                                  size_t prefill_copy_bytes);
 
 }  // namespace tandem::model

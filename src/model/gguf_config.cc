@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "base/status.h"
+#include "model/architecture.h"
 
 namespace tandem::model {
 namespace {
@@ -53,11 +55,8 @@ class ConfigReader {
     return absl::OkStatus();
   }
 
-  absl::Status MustEqual(std::string_view key, std::string_view accepted) const {
-    if (!Has(key)) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const std::string_view value, metadata_.String(Full(key)));
-    if (value != accepted) return Invalid(key, value, accepted);
-    return absl::OkStatus();
+  absl::StatusOr<std::string_view> Text(std::string_view key) const {
+    return metadata_.String(Full(key));
   }
 
   template <typename Value>
@@ -113,8 +112,54 @@ absl::Status RefuseSplitFile(const GgufMetadata& metadata) {
 
 /// What the architecture's name allows, but would have to be computed otherwise.
 absl::Status RefuseVariants(const ConfigReader& reader) {
-  RETURN_IF_ERROR(reader.MustEqual("expert_count", 0));
-  return reader.MustEqual("rope.scaling.type", "none");
+  return reader.MustEqual("expert_count", 0);
+}
+
+/// Llama 3's scaling stands in a tensor of divisors.
+absl::Status ReadRopeScaling(const GgufContents& contents, const ConfigReader& reader,
+                             ModelConfig& config) {
+  constexpr std::string_view kType = "rope.scaling.type";
+  if (reader.Has(kType)) {
+    ASSIGN_OR_RETURN(const std::string_view type, reader.Text(kType));
+    if (type != "none" && type != "linear") {
+      return reader.Invalid(kType, type, "none or linear");
+    }
+    if (type == "linear") {
+      config.rope_scaling.kind = compute::RopeScaling::Kind::kLinear;
+      ASSIGN_OR_RETURN(config.rope_scaling.factor, reader.Positive("rope.scaling.factor"));
+    }
+  }
+  const WeightView* divisors = FindTensor(contents, "rope_freqs.weight");
+  if (divisors == nullptr) return absl::OkStatus();
+  const int64_t count = divisors->rows * divisors->columns;
+  if (divisors->type != WeightType::kF32 || count != config.head_dim / 2) {
+    return absl::InvalidArgumentError(
+        fmt::format("tensor rope_freqs.weight has {} elements; accepted: {}, half of the head "
+                    "dimension, in F32",
+                    count, config.head_dim / 2));
+  }
+  config.rope_scaling.divisors.resize(count);
+  std::memcpy(config.rope_scaling.divisors.data(), divisors->bytes.data(), count * sizeof(float));
+  for (const float divisor : config.rope_scaling.divisors) {
+    if (!(divisor > 0)) {
+      return absl::InvalidArgumentError(fmt::format(
+          "tensor rope_freqs.weight has the element {}; accepted: numbers above 0", divisor));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const Architecture*> ReadArchitecture(const GgufMetadata& metadata) {
+  ASSIGN_OR_RETURN(const std::string_view name, metadata.String("general.architecture"));
+  const Architecture* architecture = FindArchitecture(name);
+  if (architecture != nullptr && architecture->in_gguf) return architecture;
+  std::string accepted;
+  for (const Architecture& known : Architectures()) {
+    if (!known.in_gguf) continue;
+    accepted += fmt::format("{}\"{}\"", accepted.empty() ? "" : ", ", known.name);
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("metadata key general.architecture is \"{}\"; accepted: {}", name, accepted));
 }
 
 absl::Status ReadVocabulary(const GgufContents& contents, const ConfigReader& reader,
@@ -139,16 +184,12 @@ absl::Status ReadVocabulary(const GgufContents& contents, const ConfigReader& re
 absl::StatusOr<ModelConfig> ReadGgufConfig(const GgufContents& contents) {
   RETURN_IF_ERROR(RefuseSplitFile(contents.metadata));
   ModelConfig config;
-  ASSIGN_OR_RETURN(const std::string_view architecture,
-                   contents.metadata.String("general.architecture"));
-  if (architecture != "llama") {
-    return absl::InvalidArgumentError(fmt::format(
-        "metadata key general.architecture is \"{}\"; accepted: \"llama\"", architecture));
-  }
-  config.architecture = std::string(architecture);
-  config.interleaved_rope_rows = true;
+  ASSIGN_OR_RETURN(const Architecture* architecture, ReadArchitecture(contents.metadata));
+  config.architecture = architecture->name;
+  config.head_norm = architecture->head_norm;
+  config.interleaved_rope_rows = architecture->gguf_interleaved_rope_rows;
 
-  const ConfigReader reader(contents.metadata, architecture);
+  const ConfigReader reader(contents.metadata, architecture->name);
   ASSIGN_OR_RETURN(config.hidden_size, reader.Dimension("embedding_length"));
   ASSIGN_OR_RETURN(config.layers, reader.Dimension("block_count"));
   ASSIGN_OR_RETURN(config.intermediate_size, reader.Dimension("feed_forward_length"));
@@ -157,6 +198,7 @@ absl::StatusOr<ModelConfig> ReadGgufConfig(const GgufContents& contents) {
   ASSIGN_OR_RETURN(config.rope_theta, reader.Positive("rope.freq_base", config.rope_theta));
   RETURN_IF_ERROR(ReadAttention(reader, config));
   RETURN_IF_ERROR(RefuseVariants(reader));
+  RETURN_IF_ERROR(ReadRopeScaling(contents, reader, config));
   RETURN_IF_ERROR(ReadVocabulary(contents, reader, config));
   return config;
 }

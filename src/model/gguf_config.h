@@ -6,9 +6,9 @@
 
 namespace tandem::model {
 
-/// The config of a GGUF file of architecture "llama". InvalidArgument names the metadata key, its
-/// value and what is accepted, also for variants that would compute something else (experts, scaled
-/// rotary positions).
+/// The config of a GGUF file of one of the known architectures. InvalidArgument names the metadata
+/// key, its value and what is accepted, also for variants that would compute something else
+/// (experts, say).
 absl::StatusOr<ModelConfig> ReadGgufConfig(const GgufContents& contents);
 
 }  // namespace tandem::model

@@ -28,10 +28,8 @@ class GgufModel : public WeightSource {
   const GgufMetadata& metadata() const { return metadata_; }
 
   absl::StatusOr<WeightView> Find(std::string_view name) const override;
-
-  /// Hashes the config and a few thousand sampled bytes of each tensor: milliseconds, and the same
-  /// on every host.
   std::string Fingerprint() const override;
+  void DropPages() const override { file_.DropPages(); }
 
  private:
   GgufModel() = default;

@@ -111,8 +111,9 @@ TEST(GgufModel, NamesTheMetadataKeyThatIsWrong) {
 TEST(GgufModel, RefusesOtherArchitectures) {
   testing::GgufWriter writer;
   writer.AddString("general.architecture", "mamba");
-  EXPECT_THAT(ErrorOf(writer.Finish()),
-              HasSubstr("general.architecture is \"mamba\"; accepted: \"llama\""));
+  EXPECT_THAT(
+      ErrorOf(writer.Finish()),
+      HasSubstr("general.architecture is \"mamba\"; accepted: \"llama\", \"qwen2\", \"qwen3\""));
 }
 
 TEST(GgufModel, RefusesAPartOfACheckpoint) {

@@ -44,6 +44,12 @@ std::optional<WeightType> WeightTypeOf(uint32_t ggml_type) {
       return WeightType::kQ4_1;
     case 8:
       return WeightType::kQ8_0;
+    case 12:
+      return WeightType::kQ4_K;
+    case 13:
+      return WeightType::kQ5_K;
+    case 14:
+      return WeightType::kQ6_K;
     case 30:
       return WeightType::kBF16;
     default:
@@ -57,12 +63,6 @@ std::string TypeLabel(uint32_t ggml_type) {
       "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K"};
   if (ggml_type >= kNames.size() || kNames[ggml_type].empty()) return fmt::format("{}", ggml_type);
   return fmt::format("{} ({})", ggml_type, kNames[ggml_type]);
-}
-
-int64_t ElementsPerBlock(WeightType type) {
-  const bool quantised =
-      type == WeightType::kQ4_0 || type == WeightType::kQ4_1 || type == WeightType::kQ8_0;
-  return quantised ? 32 : 1;
 }
 
 absl::Status ReadVersion(ByteCursor& cursor) {
@@ -121,15 +121,16 @@ absl::StatusOr<TensorEntry> ReadTensorEntry(ByteCursor& cursor, uint64_t index) 
   if (!type) {
     return ByteCursor::Invalid(
         field, type_offset,
-        fmt::format("type {} is not supported; accepted: F32, F16, BF16, Q4_0, Q4_1, Q8_0",
+        fmt::format("type {} is not supported; accepted: F32, F16, BF16, Q4_0, Q4_1, Q8_0, "
+                    "Q4_K, Q5_K, Q6_K",
                     TypeLabel(ggml_type)));
   }
   entry.view.type = *type;
-  if (entry.view.columns % ElementsPerBlock(*type) != 0) {
+  if (entry.view.columns % BlockElements(*type) != 0) {
     return ByteCursor::Invalid(
         field, entry.entry_offset,
-        fmt::format("has rows of {} elements; type {} accepts multiples of 32", entry.view.columns,
-                    TypeLabel(ggml_type)));
+        fmt::format("has rows of {} elements; type {} accepts multiples of {}", entry.view.columns,
+                    TypeLabel(ggml_type), BlockElements(*type)));
   }
   ASSIGN_OR_RETURN(entry.data_offset, cursor.Read<uint64_t>(field));
   return entry;

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 
+#include "model/hub/environment.h"
+
 namespace tandem::model {
 namespace {
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 bool IsNameCharacter(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
@@ -26,15 +22,7 @@ bool IsNamePart(const std::string& part) {
 
 }  // namespace
 
-HubCache HubCache::FromEnvironment() {
-  if (const std::string cache = Environment("HF_HUB_CACHE"); !cache.empty()) {
-    return HubCache(cache);
-  }
-  if (const std::string home = Environment("HF_HOME"); !home.empty()) {
-    return HubCache(home + "/hub");
-  }
-  return HubCache(Environment("HOME") + "/.cache/huggingface/hub");
-}
+HubCache HubCache::FromEnvironment() { return HubCache(hub::CacheDirectory()); }
 
 bool HubCache::IsModelName(const std::string& name) {
   const size_t slash = name.find('/');

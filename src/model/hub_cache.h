@@ -10,8 +10,7 @@ class HubCache {
  public:
   explicit HubCache(std::string directory) : directory_(std::move(directory)) {}
 
-  /// Where the environment says it is: HF_HUB_CACHE, else HF_HOME/hub, else
-  /// ~/.cache/huggingface/hub.
+  /// Where the environment says it is; see hub::CacheDirectory.
   static HubCache FromEnvironment();
 
   const std::string& directory() const { return directory_; }

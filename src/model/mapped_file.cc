@@ -31,6 +31,13 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
   return MappedFile({static_cast<const std::byte*>(address), size});
 }
 
+void MappedFile::DropPages() const {
+  // Advice: if the kernel does not take it, the pages stay.
+  if (!bytes_.empty()) {
+    madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+  }
+}
+
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }

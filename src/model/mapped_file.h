@@ -25,6 +25,9 @@ class MappedFile {
     return *this;
   }
 
+  /// Takes the pages out of this process's memory; they stay in the page cache.
+  void DropPages() const;
+
   /// Valid as long as the object that holds the mapping.
   std::span<const std::byte> bytes() const { return bytes_; }
 

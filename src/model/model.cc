@@ -4,8 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,7 +13,9 @@
 #include "model/checkpoint_locator.h"
 #include "model/generation_config.h"
 #include "model/gguf_model.h"
+#include "model/hf_model.h"
 #include "model/hub_cache.h"
+#include "model/text_file.h"
 #include "model/tokenizer/gguf_tokenizer.h"
 
 namespace tandem::model {
@@ -22,18 +23,13 @@ namespace {
 
 constexpr std::string_view kChatTemplateKey = "tokenizer.chat_template";
 
-absl::Status InFile(const std::string& path, const absl::Status& status) {
-  return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(status.message())));
-}
-
 /// The defaults of the generation_config.json beside the checkpoint, if there is one.
 absl::StatusOr<GenerationDefaults> ReadGenerationDefaults(const std::string& checkpoint) {
   const std::string path =
       (std::filesystem::path(checkpoint).parent_path() / "generation_config.json").string();
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return GenerationDefaults();
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  auto defaults = ParseGenerationConfig(text);
+  ASSIGN_OR_RETURN(const std::optional<std::string> text, ReadTextFile(path));
+  if (!text) return GenerationDefaults();
+  auto defaults = ParseGenerationConfig(*text);
   if (!defaults.ok()) return InFile(path, defaults.status());
   return defaults;
 }
@@ -84,6 +80,7 @@ absl::Status ReadMetadata(const GgufMetadata& metadata, Model* model) {
 
 absl::StatusOr<Model> OpenModel(const std::string& name) {
   ASSIGN_OR_RETURN(const std::string path, LocateCheckpoint(name, HubCache::FromEnvironment()));
+  if (std::filesystem::is_directory(path)) return OpenHfModel(path);
   ASSIGN_OR_RETURN(std::unique_ptr<GgufModel> gguf, GgufModel::Open(path));
   Model model;
   model.config = gguf->config();

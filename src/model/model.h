@@ -20,8 +20,8 @@ struct Model {
   std::unique_ptr<ChatTemplate> chat_template;  ///< Null if the checkpoint has none.
 };
 
-/// Opens what `name` points to: a GGUF file, a directory with one, or the name of a model in the
-/// local hub cache (HF_HOME, by default ~/.cache/huggingface). NotFound lists where it looked;
+/// Opens what `name` points to: a GGUF file, a directory with one or with a checkpoint of
+/// config.json and safetensors, or the name of a model in the local hub cache (HF_HOME, by default ~/.cache/huggingface). NotFound lists where it looked;
 /// InvalidArgument says what is wrong in which file.
 absl::StatusOr<Model> OpenModel(const std::string& name);
 

@@ -127,15 +127,20 @@ TEST_F(OpenModelTest, PrefersTheSnapshotOfMain) {
   WriteText("models--org--tiny/refs/main", "bbb");
   EXPECT_TRUE(OpenModel("org/tiny").ok());
   WriteText("models--org--tiny/refs/main", "aaa");
-  EXPECT_EQ(OpenModel("org/tiny").status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(ErrorOf("org/tiny"), HasSubstr("aaa/config.json: model_type is missing"));
 }
 
-TEST_F(OpenModelTest, SaysThatSafetensorsAreNotSupported) {
+TEST_F(OpenModelTest, OpensADirectoryOfSafetensors) {
   WriteText("checkpoint/config.json", "{}");
-  const auto model = OpenModel(Path("checkpoint"));
-  EXPECT_EQ(model.status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(ErrorOf(Path("checkpoint")),
-              AllOf(HasSubstr(Path("checkpoint")), HasSubstr("accepted: a GGUF file")));
+              HasSubstr(Path("checkpoint/config.json") + ": model_type is missing"));
+}
+
+TEST_F(OpenModelTest, SaysWhatADirectoryLacks) {
+  WriteText("checkpoint/README.md", "");
+  EXPECT_EQ(OpenModel(Path("checkpoint")).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(ErrorOf(Path("checkpoint")),
+              HasSubstr("a directory without a GGUF file or a config.json"));
 }
 
 TEST_F(OpenModelTest, ListsWhereItLooked) {

@@ -3,40 +3,46 @@
 #include <algorithm>
 
 #include "compute/ops/add.h"
+#include "compute/ops/matrix_kernel.h"
 #include "compute/ops/rms_norm.h"
 #include "compute/ops/silu_mul.h"
 
 namespace tandem::model {
 namespace {
 
-constexpr int kTileRows = compute::PrefillLinear::kTileRows;
+using compute::PaddedInputs;
+using compute::SlabOutputs;
+using Tile = TileProgram::Tile;
 
-compute::MatrixType InputType(const DecoderContext& context) {
-  return context.weights.layers.front().qkv.prefill.input_type();
-}
+constexpr int kTileRows = compute::PrefillLinear::kTileRows;
 
 }  // namespace
 
 PrefillPass::PrefillPass(const DecoderContext& context)
     : context_(context),
-      type_(InputType(context)),
-      input_bytes_(kTileRows * SizeOf(type_) *
-                   std::max<int64_t>({context.config.hidden_size, context.query_size(),
-                                      context.config.intermediate_size})),
+      type_(MatrixTypeFor(context.weights.target)),
+      attention_(compute::FindPrefillAttention(context.weights.target)),
+      input_size_(kTileRows * PaddedInputs(std::max<int64_t>(context.config.hidden_size,
+                                                             context.query_size()))),
+      linear_scratch_(context.pool.threads()),
       attention_scratch_(context.pool.threads()) {
-  const int64_t slot_rows = int64_t{TileProgram::Slots(context.pool)} * kTileRows;
-  inputs_ = compute::AlignedBuffer<std::byte>(TileProgram::Slots(context.pool) * input_bytes_);
-  gate_up_ = compute::AlignedBuffer<float>(slot_rows * 2 * context.config.intermediate_size);
-  projected_ = compute::AlignedBuffer<float>(slot_rows * context.config.hidden_size);
+  const size_t slots = TileProgram::Slots(context.pool);
+  const int64_t intermediate = kTileRows * PaddedInputs(context.config.intermediate_size);
+  // Rows after a tile's last one are multiplied too, and had better not be NaN.
+  inputs_ = compute::AlignedBuffer<std::byte>(slots * input_size_ * SizeOf(type_));
+  std::fill_n(inputs_.data(), inputs_.size(), std::byte{0});
+  activations_ = compute::AlignedBuffer<std::byte>(slots * intermediate * SizeOf(type_));
+  std::fill_n(activations_.data(), activations_.size(), std::byte{0});
 }
 
 void PrefillPass::Run(std::span<const BatchSegment> segments, const compute::KvPool& kv) {
   PlaceRows(segments);
-  if (tiles_ == 0) return;
+  if (rows_.empty()) return;
+  const auto rows = static_cast<int64_t>(rows_.size());
   const std::vector<LayerWeights>& layers = context_.weights.layers;
   TileProgram first;
   AddQkvSteps(layers[0], 0, kv, &first);
-  first.Run(tiles_, context_.pool);
+  first.Run(rows, context_.pool, linear_scratch_);
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     Attend(static_cast<int>(layer), kv);
     TileProgram program;
@@ -44,12 +50,13 @@ void PrefillPass::Run(std::span<const BatchSegment> segments, const compute::KvP
     if (layer + 1 < layers.size()) {
       AddQkvSteps(layers[layer + 1], static_cast<int>(layer + 1), kv, &program);
     }
-    program.Run(tiles_, context_.pool);
+    program.Run(rows, context_.pool, linear_scratch_);
   }
 }
 
 void PrefillPass::PlaceRows(std::span<const BatchSegment> segments) {
-  const int attention_tokens = compute::PrefillAttentionTileTokens(context_.attention_shape());
+  const int attention_tokens =
+      compute::PrefillAttentionTileTokens(context_.attention_shape(), type_);
   rows_.clear();
   attention_tasks_.clear();
   for (const BatchSegment& segment : segments) {
@@ -70,51 +77,73 @@ void PrefillPass::PlaceRows(std::span<const BatchSegment> segments) {
                    });
 
   const int64_t hidden_size = context_.config.hidden_size;
+  hidden_.Reserve(rows_.size() * hidden_size);
+  qkv_.Reserve(rows_.size() * context_.qkv_size());
   const auto row_count = static_cast<int64_t>(rows_.size());
-  tiles_ = static_cast<int>((row_count + kTileRows - 1) / kTileRows);
-  hidden_.Reserve(tiles_ * kTileRows * hidden_size);
-  qkv_.Reserve(tiles_ * kTileRows * context_.qkv_size());
-  context_.pool.ParallelFor(tiles_, [&](int64_t tile, int) {
-    for (int64_t row = tile * kTileRows; row < (tile + 1) * kTileRows; ++row) {
-      float* hidden = hidden_.data() + row * hidden_size;
-      if (row >= row_count) {
-        std::fill_n(hidden, hidden_size, 0.0f);
-        continue;
-      }
+  context_.pool.ParallelFor((row_count + kTileRows - 1) / kTileRows, [&](int64_t tile, int) {
+    const int64_t end = std::min(row_count, (tile + 1) * kTileRows);
+    for (int64_t row = tile * kTileRows; row < end; ++row) {
       const BatchSegment& segment = *rows_[row].segment;
-      context_.Embed(segment.tokens[rows_[row].position - segment.first_position], hidden);
+      context_.Embed(segment.tokens[rows_[row].position - segment.first_position],
+                     hidden_.data() + row * hidden_size);
     }
   });
 }
 
-void PrefillPass::NormalizeTile(const std::vector<float>& weight, int tile, int slot) {
-  const int64_t hidden_size = context_.config.hidden_size;
-  float* normalized = projected_.data() + slot * kTileRows * hidden_size;
-  const float* hidden = hidden_.data() + tile * kTileRows * hidden_size;
-  for (int row = 0; row < kTileRows; ++row) {
-    compute::RmsNorm(hidden + row * hidden_size, weight.data(), hidden_size,
-                     context_.config.rms_norm_epsilon, normalized + row * hidden_size);
-  }
-  compute::StoreMatrixInput(type_, normalized, kTileRows * hidden_size,
-                            inputs_.data() + slot * input_bytes_);
+std::byte* PrefillPass::Input(const Tile& tile, int64_t row, int64_t columns) {
+  return inputs_.data() + (tile.slot * input_size_ + row * PaddedInputs(columns)) * SizeOf(type_);
 }
 
-void PrefillPass::AddTile(int tile, int slot) {
-  const int64_t count = kTileRows * int64_t{context_.config.hidden_size};
-  compute::AddTo(projected_.data() + slot * count, count, hidden_.data() + tile * count);
+void PrefillPass::StoreInput(const float* values, int64_t count, std::byte* out) const {
+  compute::StoreMatrixInput(type_, values, count, out);
+  std::fill(out + count * SizeOf(type_), out + PaddedInputs(count) * SizeOf(type_), std::byte{0});
+}
+
+void PrefillPass::Normalize(const std::vector<float>& weight, const Tile& tile) {
+  const int64_t hidden_size = context_.config.hidden_size;
+  std::vector<float> normalized(hidden_size);
+  for (int row = 0; row < tile.rows; ++row) {
+    compute::RmsNorm(hidden_.data() + (tile.first_row + row) * hidden_size, weight.data(),
+                     hidden_size, context_.config.rms_norm_epsilon, normalized.data());
+    StoreInput(normalized.data(), hidden_size, Input(tile, row, hidden_size));
+  }
+}
+
+void PrefillPass::AddToHidden(const Tile& tile, const SlabOutputs& outputs) {
+  const int64_t hidden_size = context_.config.hidden_size;
+  float* hidden = hidden_.data() + tile.first_row * hidden_size + outputs.first;
+  for (int row = 0; row < outputs.rows; ++row) {
+    compute::AddTo(outputs.y + row * outputs.stride, outputs.count, hidden + row * hidden_size);
+  }
+}
+
+void PrefillPass::Activate(const Tile& tile, const SlabOutputs& outputs) {
+  const int64_t columns = PaddedInputs(context_.config.intermediate_size);
+  std::vector<float> activated(outputs.count);
+  std::byte* out = activations_.data() +
+                   (int64_t{tile.slot} * kTileRows * columns + outputs.first) * SizeOf(type_);
+  for (int row = 0; row < outputs.rows; ++row, out += columns * SizeOf(type_)) {
+    const float* gate = outputs.y + row * outputs.stride;
+    compute::SiluMul(gate, gate + outputs.count, outputs.count, activated.data());
+    compute::StoreMatrixInput(type_, activated.data(), outputs.count, out);
+  }
 }
 
 void PrefillPass::AddQkvSteps(const LayerWeights& layer, int layer_index, const compute::KvPool& kv,
                               TileProgram* program) {
-  const int64_t qkv_size = context_.qkv_size();
-  program->AddRows(
-      [this, &layer](int tile, int slot) { NormalizeTile(layer.attention_norm, tile, slot); });
+  const int64_t qkv_size = context_.qkv_size(), hidden_size = context_.config.hidden_size;
+  program->AddRows([this, &layer](const Tile& tile) { Normalize(layer.attention_norm, tile); });
   program->AddLinear(
-      layer.qkv.prefill, [this](int, int slot) { return inputs_.data() + slot * input_bytes_; },
-      [this, qkv_size](int tile, int) { return qkv_.data() + tile * kTileRows * qkv_size; });
-  program->AddRows([this, &layer, layer_index, &kv, qkv_size](int tile, int) {
-    const int64_t end = std::min<int64_t>(rows_.size(), int64_t{tile + 1} * kTileRows);
-    for (int64_t row = int64_t{tile} * kTileRows; row < end; ++row) {
+      layer.qkv.prefill,
+      [this, hidden_size](const Tile& tile) { return Input(tile, 0, hidden_size); },
+      [this, qkv_size](const Tile& tile, const SlabOutputs& outputs) {
+        float* qkv = qkv_.data() + tile.first_row * qkv_size + outputs.first;
+        for (int row = 0; row < outputs.rows; ++row) {
+          std::copy_n(outputs.y + row * outputs.stride, outputs.count, qkv + row * qkv_size);
+        }
+      });
+  program->AddRows([this, &layer, layer_index, &kv, qkv_size](const Tile& tile) {
+    for (int64_t row = tile.first_row; row < tile.first_row + tile.rows; ++row) {
       const compute::KvView view{&kv, layer_index, rows_[row].segment->block_table};
       context_.FinishQkv(layer, view, rows_[row].position, qkv_.data() + row * qkv_size);
     }
@@ -132,47 +161,40 @@ void PrefillPass::Attend(int layer_index, const compute::KvPool& kv) {
         queries,     queries,     qkv_size,
         qkv_size,    task.tokens, task.segment->first_position + task.first_token,
         task.kv_head};
-    compute::PrefillAttention(shape, {&kv, layer_index, task.segment->block_table}, tile,
-                              attention_scratch_[thread]);
+    attention_(shape, {&kv, layer_index, task.segment->block_table}, tile,
+               attention_scratch_[thread]);
   });
 }
 
 void PrefillPass::AddOutputSteps(const LayerWeights& layer, TileProgram* program) {
   const int64_t qkv_size = context_.qkv_size(), query_size = context_.query_size();
   const int64_t hidden_size = context_.config.hidden_size;
-  const int64_t intermediate = context_.config.intermediate_size;
-  const auto input = [this](int, int slot) { return inputs_.data() + slot * input_bytes_; };
-  const auto projected = [this, hidden_size](int, int slot) {
-    return projected_.data() + slot * kTileRows * hidden_size;
-  };
-  const auto gate_up = [this, intermediate](int, int slot) {
-    return gate_up_.data() + slot * kTileRows * 2 * intermediate;
+  const auto add_to_hidden = [this](const Tile& tile, const SlabOutputs& outputs) {
+    AddToHidden(tile, outputs);
   };
 
-  program->AddRows([this, qkv_size, query_size](int tile, int slot) {
-    std::byte* out = inputs_.data() + slot * input_bytes_;
-    for (int64_t row = 0; row < kTileRows; ++row, out += query_size * SizeOf(type_)) {
-      compute::StoreMatrixInput(type_, qkv_.data() + (tile * kTileRows + row) * qkv_size,
-                                query_size, out);
+  program->AddRows([this, qkv_size, query_size](const Tile& tile) {
+    for (int row = 0; row < tile.rows; ++row) {
+      StoreInput(qkv_.data() + (tile.first_row + row) * qkv_size, query_size,
+                 Input(tile, row, query_size));
     }
   });
-  program->AddLinear(layer.attention_output.prefill, input, projected);
-  program->AddRows([this, &layer](int tile, int slot) {
-    AddTile(tile, slot);
-    NormalizeTile(layer.feed_forward_norm, tile, slot);
-  });
-  program->AddLinear(layer.gate_up.prefill, input, gate_up);
-  program->AddRows([this, gate_up, intermediate](int tile, int slot) {
-    std::byte* out = inputs_.data() + slot * input_bytes_;
-    float* gate = gate_up(tile, slot);
-    for (int row = 0; row < kTileRows; ++row, gate += 2 * intermediate) {
-      compute::SiluMul(gate, gate + intermediate, intermediate, gate);
-      compute::StoreMatrixInput(type_, gate, intermediate, out);
-      out += intermediate * SizeOf(type_);
-    }
-  });
-  program->AddLinear(layer.down.prefill, input, projected);
-  program->AddRows([this](int tile, int slot) { AddTile(tile, slot); });
+  program->AddLinear(
+      layer.attention_output.prefill,
+      [this, query_size](const Tile& tile) { return Input(tile, 0, query_size); }, add_to_hidden);
+  program->AddRows([this, &layer](const Tile& tile) { Normalize(layer.feed_forward_norm, tile); });
+  program->AddLinear(
+      layer.gate_up.prefill,
+      [this, hidden_size](const Tile& tile) { return Input(tile, 0, hidden_size); },
+      [this](const Tile& tile, const SlabOutputs& outputs) { Activate(tile, outputs); });
+  program->AddLinear(
+      layer.down.prefill,
+      [this](const Tile& tile) {
+        return activations_.data() + int64_t{tile.slot} * kTileRows *
+                                         PaddedInputs(context_.config.intermediate_size) *
+                                         SizeOf(type_);
+      },
+      add_to_hidden);
 }
 
 }  // namespace tandem::model

@@ -11,8 +11,7 @@
 
 namespace tandem::model {
 
-/// Computes the prompt tokens of a batch: rows of all segments packed into tiles of 64, which the
-/// matrix products take whole, with zeros after the last row.
+/// Computes the prompt tokens of a batch: rows of all segments packed into tiles of 64.
 class PrefillPass {
  public:
   explicit PrefillPass(const DecoderContext& context);
@@ -42,24 +41,29 @@ class PrefillPass {
   void AddOutputSteps(const LayerWeights& layer, TileProgram* program);
   void Attend(int layer_index, const compute::KvPool& kv);
 
-  void NormalizeTile(const std::vector<float>& weight, int tile, int slot);
-  void AddTile(int tile, int slot);
+  /// A slot's input of the next product, `columns` wide (padded) in a row.
+  std::byte* Input(const TileProgram::Tile& tile, int64_t row, int64_t columns);
+  /// Rounds a row to the matrix type and pads it.
+  void StoreInput(const float* values, int64_t count, std::byte* out) const;
+  void Normalize(const std::vector<float>& weight, const TileProgram::Tile& tile);
+  void AddToHidden(const TileProgram::Tile& tile, const compute::SlabOutputs& outputs);
+  void Activate(const TileProgram::Tile& tile, const compute::SlabOutputs& outputs);
 
   const DecoderContext& context_;
   const compute::MatrixType type_;
-  const size_t input_bytes_;  // Of one slot's matrix input.
+  const compute::PrefillAttentionKernel attention_;
+  const int64_t input_size_;  // Elements of a slot's matrix input.
 
   std::vector<Row> rows_;
   std::vector<AttentionTask> attention_tasks_;
-  int tiles_ = 0;
-  compute::AlignedBuffer<float> hidden_;  // [tiles * 64, hidden_size]
-  compute::AlignedBuffer<float> qkv_;     // [tiles * 64, qkv_size]; attention overwrites q.
+  compute::AlignedBuffer<float> hidden_;  // [rows, hidden_size]
+  compute::AlignedBuffer<float> qkv_;     // [rows, qkv_size]; attention overwrites q.
 
-  // By slot.
-  compute::AlignedBuffer<std::byte> inputs_;  // [64, widest input] of the matrix type
-  compute::AlignedBuffer<float> gate_up_;     // [64, 2 * intermediate_size]
-  compute::AlignedBuffer<float> projected_;   // [64, hidden_size]
+  // By slot, of the matrix type.
+  compute::AlignedBuffer<std::byte> inputs_;       // [64, padded hidden_size or query_size]
+  compute::AlignedBuffer<std::byte> activations_;  // [64, padded intermediate_size]
   // By thread.
+  std::vector<compute::PrefillLinearScratch> linear_scratch_;
   std::vector<compute::PrefillAttentionScratch> attention_scratch_;
 };
 

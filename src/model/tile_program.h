@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "compute/ops/prefill_linear.h"
@@ -9,37 +11,53 @@
 
 namespace tandem::model {
 
-/// Steps that tiles of prompt tokens go through one after the other, each tile on its own. With
-/// many tiles a thread takes one through all steps, so that what passes between steps stays in its
-/// cache; with few, all threads share each step's slabs. The results are the same bits.
+/// Steps that tiles of up to 64 prompt tokens go through one after the other, each tile on its own.
+/// With many tiles a thread takes a bundle of them through all steps, so that what passes between
+/// steps stays in its cache and a slab of weights serves the whole bundle; with few, all threads
+/// share each step. The results are the same bits.
 class TileProgram {
  public:
-  /// Where a tile's intermediate results lie is called its slot.
-  using RowStep = std::function<void(int tile, int slot)>;
-  using Source = std::function<const std::byte*(int tile, int slot)>;
-  using Target = std::function<float*(int tile, int slot)>;
+  struct Tile {
+    int64_t first_row;
+    int rows;  ///< 64, of the last tile what is left.
+    int slot;  ///< Where its intermediate results lie, in [0, Slots()).
+  };
+  using RowStep = std::function<void(const Tile& tile)>;
+  using Source = std::function<const std::byte*(const Tile& tile)>;
+  using Sink = std::function<void(const Tile& tile, const compute::SlabOutputs& outputs)>;
 
   /// The most slots that a program over any number of tiles uses at once.
-  static int Slots(const compute::ThreadPool& pool) {
-    return kFusedTilesPerThread * pool.threads();
-  }
+  static int Slots(const compute::ThreadPool& pool) { return kMostBundled * pool.threads(); }
 
   void AddRows(RowStep step) { steps_.push_back({.rows = std::move(step)}); }
-  void AddLinear(const compute::PrefillLinear& linear, Source x, Target y) {
-    steps_.push_back({.linear = &linear, .x = std::move(x), .y = std::move(y)});
+  /// `x` says where a tile's input lies (PrefillTile); `sink` gets the outputs, slabs in any order
+  /// and from several threads at once.
+  void AddLinear(const compute::PrefillLinear& linear, Source x, Sink sink) {
+    steps_.push_back({.linear = &linear, .x = std::move(x), .sink = std::move(sink)});
   }
 
-  void Run(int tiles, compute::ThreadPool& pool) const;
+  /// `scratch` is by thread.
+  void Run(int64_t rows, compute::ThreadPool& pool,
+           std::span<compute::PrefillLinearScratch> scratch) const;
 
  private:
-  static constexpr int kFusedTilesPerThread = 2;
+  // Tiles that a thread takes through the program at once: their inputs of a linear step and a slab
+  // of its weights fit a core's second-level cache.
+  static constexpr int kMostBundled = 4;
 
   struct Step {
     RowStep rows;
     const compute::PrefillLinear* linear = nullptr;
     Source x;
-    Target y;
+    Sink sink;
   };
+
+  void RunBundles(int64_t rows, compute::ThreadPool& pool,
+                  std::span<compute::PrefillLinearScratch> scratch) const;
+  void RunShared(int64_t rows, compute::ThreadPool& pool,
+                 std::span<compute::PrefillLinearScratch> scratch) const;
+  static void RunSlab(const Step& step, int slab, std::span<const Tile> tiles,
+                      compute::PrefillLinearScratch& scratch, int thread);
 
   std::vector<Step> steps_;
 };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,11 @@
 #include "absl/status/statusor.h"
 
 namespace tandem::model {
+
+/// Tokens that a checkpoint names beside its tokenizer.json, in tokenizer_config.json.
+struct SpecialTokenNames {
+  std::optional<std::string> bos, eos;
+};
 
 /// Byte-level BPE with added tokens. Const and safe for use by several threads.
 class Tokenizer {
@@ -32,7 +38,8 @@ class Tokenizer {
   virtual int32_t eos_token_id() const = 0;  ///< -1 if there is none.
 
   /// From the text of a tokenizer.json. Errors name the field.
-  static absl::StatusOr<std::unique_ptr<Tokenizer>> FromJson(std::string_view json);
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> FromJson(std::string_view json,
+                                                             const SpecialTokenNames& names = {});
 };
 
 /// Turns ids into text one by one, holding back the bytes of a character that is not complete.

@@ -14,7 +14,12 @@ namespace tandem::model {
 /// How a tensor's elements are stored. The quantised ones are GGML's block formats, 32 elements
 /// along a row: Q4_0 {f16 scale, 16 bytes of nibbles}, Q4_1 {f16 scale, f16 minimum, 16 bytes},
 /// Q8_0 {f16 scale, 32 int8}; byte i of the nibbles holds element i low and element i + 16 high.
-enum class WeightType { kF32, kF16, kBF16, kQ4_0, kQ4_1, kQ8_0 };
+/// Q4_K, Q5_K and Q6_K are blocks of 256 elements (compute/k_quants.h). kI32 is what GPTQ's packed
+/// tensors are made of.
+enum class WeightType { kF32, kF16, kBF16, kI32, kQ4_0, kQ4_1, kQ8_0, kQ4_K, kQ5_K, kQ6_K };
+
+/// Elements that are stored together: a row has a multiple of them.
+int64_t BlockElements(WeightType type);
 
 /// Bytes of a row of `columns` elements.
 size_t RowBytes(WeightType type, int64_t columns);
@@ -38,6 +43,8 @@ class WeightSource {
   /// SHA-256 over the weights' identity (names, shapes, types and sampled bytes): the fingerprint
   /// that goes into cache keys. Hexadecimal.
   virtual std::string Fingerprint() const = 0;
+  /// Gives back the memory of file pages that were read; they are read again when they are touched.
+  virtual void DropPages() const {}
 };
 
 }  // namespace tandem::model

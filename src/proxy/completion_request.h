@@ -1,12 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "absl/status/status.h"
 #include "http/message.h"
 #include "proxy/prefill_decode_plan.h"
 #include "proxy/request_scope.h"
+#include "proxy/upstream_form.h"
 
 namespace tandem::proxy {
 
@@ -21,6 +23,8 @@ class CompletionRequest : public std::enable_shared_from_this<CompletionRequest>
  private:
   void Prefill(int prefiller);
   void OnPrefillEnd(const absl::Status& end);
+  bool MayBeUnfit() const;
+  bool is_chat() const;
   /// Whether the prefiller's reply is the client's.
   bool AnswerWithPrefill();
   void Decode();
@@ -32,6 +36,7 @@ class CompletionRequest : public std::enable_shared_from_this<CompletionRequest>
   TimePoint prefill_start_;
   http::Response reply_;
   boost::json::object hand_off_;
+  std::optional<UpstreamForm> upstream_;
 };
 
 }  // namespace tandem::proxy

@@ -63,5 +63,18 @@ TEST(DecoderStreamTest, NoticesTheEndOfTheChoice) {
   EXPECT_FALSE(stream.done());
 }
 
+TEST(DecoderStreamTest, KeepsARefusalFromTheClient) {
+  DecoderStream stream({.collect_ids = true, .strip_ids = true});
+  stream.Relay(Chunk("a", "x", "7"));
+  EXPECT_EQ(stream.Relay("data: {\"error\":{\"message\":\"stopping\",\"code\":503}}\n\n"
+                         "data: [DONE]\n\n"),
+            "");
+  EXPECT_EQ(stream.refusal(), "stopping");
+  EXPECT_FALSE(stream.done());
+  stream.Continue();
+  EXPECT_EQ(stream.refusal(), "");
+  EXPECT_THAT(stream.Relay(Chunk("b", "y", "8")), HasSubstr("\"text\":\"y\""));
+}
+
 }  // namespace
 }  // namespace tandem::proxy

@@ -11,32 +11,43 @@
 
 namespace tandem::proxy {
 
-/// Asks every instance for its health again and again, and for its version when it has not told its
-/// namespace, so that the pools know who is up. It runs a thread of its own. A failed probe keeps
-/// new requests away from an instance; streams in flight are left alone.
+/// Asks every instance for its health again and again, and for its version and models while its
+/// make is not known or it is none, so that the pools know who is up. It runs a thread of its own.
+/// A failed probe keeps new requests away from an instance; requests in flight are left alone
+/// unless the instance stands still: it answers no probe and they are silent, for the whole
+/// patience.
 class HealthProber {
  public:
+  struct Times {
+    Duration interval;
+    Duration timeout;   ///< Of one probe.
+    Duration patience;  ///< With an instance that stands still.
+  };
   /// The pools and the client must outlive the prober.
-  HealthProber(std::vector<InstancePool*> pools, http::Client& client, Duration interval,
-               Duration prefill_patience);
+  HealthProber(InstancePool& prefillers, InstancePool& decoders, http::Client& client,
+               const Times& times);
   ~HealthProber();
 
  private:
   struct Probe {
     Mutex mutex;
     bool pending ABSL_GUARDED_BY(mutex) = false;  // Under way: no instance gets a second one.
+    bool healthy ABSL_GUARDED_BY(mutex) = false;  // The last one was answered with 200.
     int silences ABSL_GUARDED_BY(mutex) = 0;      // Probes in a row that had no reply in time.
   };
 
-  void Run();
-  void ProbeHealth(InstancePool& pool, int instance, const std::shared_ptr<Probe>& probe);
-  void ProbeVersion(InstancePool& pool, int instance);
+  using Probes = std::vector<std::shared_ptr<Probe>>;  // By instance.
 
-  const std::vector<InstancePool*> pools_;
+  void Run();
+  void ProbeAll(InstancePool& pool, const Probes& probes);
+  void ProbeHealth(InstancePool& pool, int instance, const std::shared_ptr<Probe>& probe);
+  void ProbeMake(InstancePool& pool, int instance);
+
+  InstancePool& prefillers_;
+  InstancePool& decoders_;
   http::Client& client_;
-  const Duration interval_;
-  const Duration prefill_patience_;
-  std::vector<std::vector<std::shared_ptr<Probe>>> probes_;  // By pool and instance.
+  const Times times_;
+  std::vector<Probes> probes_;  // Of prefillers, then of decoders.
 
   Mutex mutex_;
   CondVar stop_;

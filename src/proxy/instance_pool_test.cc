@@ -10,8 +10,14 @@ namespace {
 
 class RecordingCall : public http::Call {
  public:
+  explicit RecordingCall(TimePoint last_progress) : last_progress_(last_progress) {}
   void Cancel() override { cancelled = true; }
+  TimePoint last_progress() const override { return last_progress_; }
+  void Hear(TimePoint now) { last_progress_ = now; }
   bool cancelled = false;
+
+ private:
+  TimePoint last_progress_;
 };
 
 class InstancePoolTest : public testing::Test {
@@ -60,19 +66,83 @@ TEST_F(InstancePoolTest, ForgetsTheNamespaceOfOneThatWentDown) {
   EXPECT_EQ(pool_.Status(0).cache_namespace, "");
 }
 
-TEST_F(InstancePoolTest, CancelsCallsToThoseThatStayDown) {
-  const auto down = std::make_shared<RecordingCall>();
-  const auto up = std::make_shared<RecordingCall>();
+TEST_F(InstancePoolTest, CancelsSilentCallsToThoseThatStayDown) {
+  const auto down = std::make_shared<RecordingCall>(clock_.Now());
+  const auto up = std::make_shared<RecordingCall>(clock_.Now());
   pool_.Track(0, down);
   pool_.Track(1, up);
   pool_.MarkDown(0, "test");
   clock_.Advance(std::chrono::seconds(9));
-  pool_.CancelCalls(std::chrono::seconds(10));
+  pool_.CancelSilentCalls(std::chrono::seconds(10));
   EXPECT_FALSE(down->cancelled);
   clock_.Advance(std::chrono::seconds(1));
-  pool_.CancelCalls(std::chrono::seconds(10));
+  pool_.CancelSilentCalls(std::chrono::seconds(10));
   EXPECT_TRUE(down->cancelled);
   EXPECT_FALSE(up->cancelled);
+}
+
+TEST_F(InstancePoolTest, CancelsNoCallThatIsHeardOf) {
+  const auto quiet = std::make_shared<RecordingCall>(clock_.Now());
+  const auto heard = std::make_shared<RecordingCall>(clock_.Now());
+  pool_.Track(0, quiet);
+  pool_.Track(0, heard);
+  pool_.MarkDown(0, "test");
+  clock_.Advance(std::chrono::seconds(9));
+  heard->Hear(clock_.Now());
+  clock_.Advance(std::chrono::seconds(1));
+  pool_.CancelSilentCalls(std::chrono::seconds(10));
+  EXPECT_TRUE(quiet->cancelled);
+  EXPECT_FALSE(heard->cancelled);
+  clock_.Advance(std::chrono::seconds(9));
+  pool_.CancelSilentCalls(std::chrono::seconds(10));
+  EXPECT_TRUE(heard->cancelled);
+}
+
+TEST_F(InstancePoolTest, CancelsNoCallToOneThatAnswersProbes) {
+  const auto call = std::make_shared<RecordingCall>(clock_.Now());
+  pool_.Track(0, call);
+  pool_.MarkDown(0, "GET /health answers 503");
+  for (int second = 0; second < 30; ++second) {
+    clock_.Advance(std::chrono::seconds(1));
+    pool_.NoteAnswer(0);
+    pool_.CancelSilentCalls(std::chrono::seconds(10));
+  }
+  EXPECT_FALSE(call->cancelled);
+}
+
+TEST_F(InstancePoolTest, KnowsWhetherAnyIsUp) {
+  EXPECT_TRUE(pool_.AnyUp());
+  for (int i = 0; i < pool_.size(); ++i) pool_.MarkDown(i, "test");
+  EXPECT_FALSE(pool_.AnyUp());
+}
+
+TEST(InstanceMakeTest, ANamespaceAloneTellsNoRole) {
+  FakeClock clock;
+  InstancePool pool("prefiller", {"a:1"}, clock);
+  pool.SetNamespace(0, "ns");
+  EXPECT_FALSE(pool.Status(0).kv_role.has_value());
+  pool.SetKvRole(0, "kv_consumer");
+  EXPECT_NE(pool.Status(0).problem, "");
+  pool.SetKvRole(0, "");
+  EXPECT_EQ(pool.Status(0).kv_role, "");
+  EXPECT_EQ(pool.Status(0).problem, "");
+  pool.SetKvRole(0, "kv_consumer");
+  pool.MarkDown(0, "it was stopped");
+  EXPECT_FALSE(pool.Status(0).kv_role.has_value());
+  EXPECT_EQ(pool.Status(0).problem, "");
+}
+
+TEST(InstanceMakeTest, WhatIsUnfitIsNeverChosen) {
+  FakeClock clock;
+  InstancePool pool("decoder", {"a:1", "b:1"}, clock);
+  pool.MarkUnfit(0, "GET /v1/models answers 404");
+  pool.MarkUp(0);
+  EXPECT_EQ(pool.Choose(std::nullopt, {}), 1);
+  pool.MarkDown(1, "refused");
+  EXPECT_EQ(pool.ChooseAny({}), 1);
+  EXPECT_EQ(pool.ChooseAny({1}), std::nullopt);
+  pool.MarkForeign(0);
+  EXPECT_EQ(pool.Choose(std::nullopt, {}), 0);
 }
 
 }  // namespace

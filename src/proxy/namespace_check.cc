@@ -20,9 +20,8 @@ void NamespaceCheck::Compare(const InstanceStatus& prefiller, const InstanceStat
   }
   spdlog::error(
       "prefiller {} has KV cache namespace '{}' and decoder {} has '{}': the decoder will find "
-      "nothing "
-      "that the prefiller stores. Give both the same model, --kv-cache-dtype, chunk_size and "
-      "PYTHONHASHSEED",
+      "nothing that the prefiller stores. Give both the same model, --kv-cache-dtype, chunk_size, "
+      "save_chunk_meta, lmcache_compatible_keys and PYTHONHASHSEED",
       prefiller.address, prefiller.cache_namespace, decoder.address, decoder.cache_namespace);
 }
 

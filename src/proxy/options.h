@@ -20,8 +20,10 @@ struct ProxyOptions {
   /// that recovers sooner goes on.
   Duration idle_timeout = std::chrono::seconds(60);
   Duration probe_interval = std::chrono::seconds(1);
-  /// A prefill is given up once its instance has not answered the health probes for so long.
-  Duration prefill_patience = std::chrono::seconds(10);
+  Duration probe_timeout = std::chrono::seconds(2);  ///< Two silent probes in a row: it is down.
+  /// A request is taken from an instance that has neither answered the health probes nor sent
+  /// anything of the reply for so long.
+  Duration patience = std::chrono::seconds(10);
 
   /// Requests with the same value of this header go to the same pair. Empty: no such binding.
   std::string session_header;

@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <utility>
+
+#include "base/json.h"
 
 namespace tandem::proxy {
 namespace {
 
 using boost::json::object;
 using boost::json::value;
+
+constexpr int64_t kMostChoices = 1024;  // Of a prompt, and prompts.
 
 /// A member that is there and not null.
 const value* Find(const object& json, std::string_view name) {
@@ -40,6 +43,10 @@ bool IsBatch(const object& body) {
   return first.is_string() || first.is_array();
 }
 
+int64_t Prompts(const object& body) {
+  return IsBatch(body) ? static_cast<int64_t>(Find(body, "prompt")->get_array().size()) : 1;
+}
+
 bool HasPromptLogprobs(const object& body) {
   return Find(body, "prompt_logprobs") != nullptr ||
          (IsTrue(body, "echo") && Find(body, "logprobs") != nullptr);
@@ -56,18 +63,45 @@ PrefillDecodePlan::PrefillDecodePlan(std::string body) : raw_(std::move(body)) {
     continuous_usage_ = IsTrue(options->get_object(), "continuous_usage_stats");
   }
   client_wants_token_ids_ = IsTrue(*body_, "return_token_ids");
-  single_choice_ = Integer(*body_, "n").value_or(1) == 1 &&
-                   Integer(*body_, "best_of").value_or(1) <= 1 && !IsBatch(*body_);
+  const int64_t n = Integer(*body_, "n").value_or(1);
+  const bool best_of_more = Integer(*body_, "best_of").value_or(n) > n;
+  if (n >= 1 && n <= kMostChoices && Prompts(*body_) <= kMostChoices && !best_of_more) {
+    choices_of_a_prompt_ = static_cast<int>(n);
+    choices_ = static_cast<int>(n * Prompts(*body_));
+  }
   max_tokens_ = Integer(*body_, "max_completion_tokens");
   if (!max_tokens_) max_tokens_ = Integer(*body_, "max_tokens");
   min_tokens_ = Integer(*body_, "min_tokens").value_or(0);
-  splits_ = single_choice_ && !HasPromptLogprobs(*body_) && max_tokens_.value_or(1) > 0 &&
-            Find(*body_, "kv_transfer_params") == nullptr;
+  splits_ = choices_ == 1 && !IsBatch(*body_) && !HasPromptLogprobs(*body_) &&
+            max_tokens_.value_or(1) > 0 && Find(*body_, "kv_transfer_params") == nullptr;
 }
 
 PrefillDecodePlan PrefillDecodePlan::Whole(std::string body) {
   PrefillDecodePlan plan;
   plan.raw_ = std::move(body);
+  return plan;
+}
+
+PrefillDecodePlan PrefillDecodePlan::ForChoice(int choice) const {
+  PrefillDecodePlan plan;
+  object body;
+  for (const auto& member : *body_) {
+    if (member.key() == "n" || member.key() == "best_of") continue;
+    const bool batch = member.key() == "prompt" && IsBatch(*body_);
+    body[member.key()] =
+        batch ? member.value().get_array()[choice / choices_of_a_prompt_] : member.value();
+  }
+  // As an instance seeds the choices of a prompt.
+  if (const auto seed = Integer(body, "seed")) {
+    body["seed"] = *seed + choice % choices_of_a_prompt_;
+  }
+  plan.raw_ = boost::json::serialize(body);
+  plan.body_ = std::move(body);
+  plan.stream_ = stream_;
+  plan.include_usage_ = include_usage_;
+  plan.continuous_usage_ = continuous_usage_;
+  plan.client_wants_token_ids_ = client_wants_token_ids_;
+  plan.choices_ = 1;
   return plan;
 }
 
@@ -112,10 +146,9 @@ std::string PrefillDecodePlan::DecodeBody(const object& kv_transfer_params,
 }
 
 std::optional<object> ParseObject(std::string_view text) {
-  boost::json::error_code error;
-  value parsed = boost::json::parse(boost::json::string_view(text.data(), text.size()), error);
-  if (error || !parsed.is_object()) return std::nullopt;
-  return std::move(parsed.get_object());
+  std::optional<value> parsed = ParseExactJson(text);
+  if (!parsed || !parsed->is_object() || !IsWritable(*parsed)) return std::nullopt;
+  return std::move(parsed->get_object());
 }
 
 object HandOffParams(const object& reply) {

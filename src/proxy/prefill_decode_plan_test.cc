@@ -58,6 +58,13 @@ TEST(PrefillDecodePlanTest, WhatNeedsNoChangeIsPassedAsItIs) {
   EXPECT_EQ(broken.DecodeBody({}, {}), "{not json");
 }
 
+TEST(PrefillDecodePlanTest, WhatCannotBeWrittenAgainIsPassedAsItIs) {
+  const std::string body = R"({"prompt":"x","temperature":1e400,"stream":true})";
+  const PrefillDecodePlan plan(body);
+  EXPECT_FALSE(plan.splits());
+  EXPECT_EQ(plan.DecodeBody({}, {}), body);
+}
+
 TEST(PrefillDecodePlanTest, SomeRequestsAreNotSplit) {
   for (const char* body :
        {R"({"prompt":"a","n":2})", R"({"prompt":"a","best_of":2})",
@@ -79,7 +86,9 @@ TEST(PrefillDecodePlanTest, SomeRequestsAreNotSplit) {
 TEST(PrefillDecodePlanTest, OnlyAStreamOfOneChoiceCanBeResumed) {
   EXPECT_TRUE(PrefillDecodePlan(R"({"prompt":"a","stream":true})").resumable());
   EXPECT_TRUE(PrefillDecodePlan(R"({"prompt":"a","stream":true,"prompt_logprobs":1})").resumable());
-  EXPECT_FALSE(PrefillDecodePlan(R"({"prompt":"a","stream":true,"n":2})").resumable());
+  EXPECT_TRUE(PrefillDecodePlan(R"({"prompt":"a","stream":true,"n":2})").resumable());
+  EXPECT_TRUE(PrefillDecodePlan(R"({"prompt":["a","b"],"stream":true})").resumable());
+  EXPECT_FALSE(PrefillDecodePlan(R"({"prompt":"a","stream":true,"n":5000})").resumable());
   EXPECT_FALSE(PrefillDecodePlan(R"({"prompt":"a"})").resumable());
 }
 
@@ -97,6 +106,20 @@ TEST(PrefillDecodePlanTest, TheFirstTokenIsNotTheLastBeforeMinTokens) {
   const PrefillDecodePlan plan(R"({"prompt":"a","min_tokens":2})");
   EXPECT_FALSE(plan.EndsWithPrefill(stop));
   EXPECT_EQ(parse(plan.DecodeBody(stop, {})).at("kv_transfer_params"), parse(R"({"first_tok":5})"));
+}
+
+TEST(PrefillDecodePlanTest, AChoiceAloneHasItsPromptAndSeed) {
+  const PrefillDecodePlan plan(
+      R"({"prompt":["a",[1,2]],"stream":true,"n":2,"best_of":2,"seed":7,"max_tokens":3})");
+  EXPECT_EQ(plan.choices(), 4);
+  EXPECT_EQ(plan.choices_of_a_prompt(), 2);
+  EXPECT_EQ(boost::json::parse(plan.ForChoice(3).DecodeBody({}, std::vector<int32_t>{5})),
+            boost::json::parse(R"({"prompt":[1,2],"stream":true,"seed":8,"max_tokens":3,)"
+                               R"("return_token_ids":true,)"
+                               R"("kv_transfer_params":{"resume_tokens":[5]}})"));
+  EXPECT_EQ(boost::json::parse(plan.ForChoice(0).DecodeBody({}, {})),
+            boost::json::parse(R"({"prompt":"a","stream":true,"seed":7,"max_tokens":3,)"
+                               R"("return_token_ids":true})"));
 }
 
 }  // namespace

@@ -39,6 +39,9 @@ ProxyMetrics::ProxyMetrics(MetricRegistry& registry)
       namespace_mismatches(AddCounter(registry, "tandem_proxy_namespace_mismatches_total",
                                       "Hand-offs between instances whose KV cache namespaces "
                                       "differ.")),
+      upstream_hand_offs(AddCounter(registry, "tandem_proxy_upstream_hand_offs_total",
+                                    "Hand-offs to decoders of another make, which got prompt and "
+                                    "first token as ids.")),
       stored_bytes(AddCounter(registry, "tandem_proxy_stored_bytes_total",
                               "KV bytes that prefillers told they stored.")),
       prefill_seconds(AddHistogram(registry, "tandem_proxy_prefill_seconds",

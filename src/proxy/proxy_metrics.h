@@ -21,6 +21,7 @@ struct ProxyMetrics {
   prometheus::Counter& resumed_streams;
   prometheus::Counter& broken_streams;
   prometheus::Counter& namespace_mismatches;
+  prometheus::Counter& upstream_hand_offs;
   prometheus::Counter& stored_bytes;
   prometheus::Histogram& prefill_seconds;
   prometheus::Histogram& hand_off_seconds;

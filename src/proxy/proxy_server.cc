@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <random>
+#include <vector>
 
+#include "base/log.h"
+#include "base/mutex.h"
 #include "base/status.h"
+#include "http/request_id.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "proxy/completion_request.h"
@@ -20,6 +22,9 @@ namespace {
 
 using http::Request;
 using Writer = std::shared_ptr<http::ResponseWriter>;
+
+/// For the words to clients whose requests are broken off; a supervisor waits for a second.
+constexpr Duration kLastReplies = std::chrono::milliseconds(500);
 
 http::Response JsonReply(int status, const boost::json::object& json) {
   return {.status = status,
@@ -33,21 +38,12 @@ boost::json::array ToJson(const InstancePool& pool) {
     instances.emplace_back(boost::json::object{{"address", status.address},
                                                {"up", status.up},
                                                {"kv_namespace", status.cache_namespace},
-                                               {"foreign", status.foreign}});
+                                               {"kv_role", status.kv_role.value_or("")},
+                                               {"foreign", status.make == InstanceMake::kForeign},
+                                               {"problem", status.problem}});
   }
   return instances;
 }
-
-/// Names requests whose clients did not: unique within a process, and in all likelihood among
-/// several.
-class RequestIds {
- public:
-  std::string Next() { return fmt::format("{:016x}{:016x}", prefix_, next_.fetch_add(1)); }
-
- private:
-  const uint64_t prefix_ = uint64_t{std::random_device()()} << 32 | std::random_device()();
-  std::atomic<uint64_t> next_ = 1;
-};
 
 class RoutingProxy : public ProxyServer {
  public:
@@ -69,20 +65,25 @@ class RoutingProxy : public ProxyServer {
         server_, http::Server::Start(
                      {.host = options_.host, .port = options_.port, .threads = options_.threads},
                      [this](Request request, Writer writer) {
-                       if (!request.headers.Get("X-Request-Id")) {
-                         request.headers.Set("X-Request-Id", ids_.Next());
-                       }
+                       // The id that the instances would keep, so that all log the same one.
+                       const std::string id = http::RequestId(request.headers);
+                       request.headers.Set(http::kRequestIdHeader, id);
                        router_.Dispatch(std::move(request), std::move(writer));
                      }));
-    prober_.emplace(std::vector<InstancePool*>{&prefillers_, &decoders_}, *client_,
-                    options_.probe_interval, options_.prefill_patience);
+    prober_.emplace(prefillers_, decoders_, *client_,
+                    HealthProber::Times{.interval = options_.probe_interval,
+                                        .timeout = options_.probe_timeout,
+                                        .patience = options_.patience});
     return absl::OkStatus();
   }
 
   int port() const override { return server_->port(); }
 
   void Stop(TimePoint deadline) override {
-    if (server_ != nullptr) server_->Stop(deadline);
+    if (server_ != nullptr) {
+      if (!server_->Drain(deadline)) BreakOff();
+      server_->Stop(Clock::Real().Now() + kLastReplies);
+    }
     prober_.reset();
     client_.reset();
   }
@@ -92,6 +93,7 @@ class RoutingProxy : public ProxyServer {
   std::shared_ptr<RequestScope> Open(Request request, Writer writer);
   void ServeCompletion(Request request, Writer writer);
   void Forward(Request request, Writer writer, bool prefiller_may_answer);
+  void BreakOff();
   http::Response Health() const;
 
   const ProxyOptions options_;
@@ -100,12 +102,14 @@ class RoutingProxy : public ProxyServer {
   NamespaceCheck namespaces_;
   InstancePool prefillers_;
   InstancePool decoders_;
-  RequestIds ids_;
   std::unique_ptr<http::Client> client_;
   ProxyContext context_;
   http::Router router_;
   std::unique_ptr<http::Server> server_;
   std::optional<HealthProber> prober_;
+
+  Mutex mutex_;
+  std::vector<std::weak_ptr<RequestScope>> open_ ABSL_GUARDED_BY(mutex_);  // And some that ended.
 };
 
 void RoutingProxy::AddRoutes() {
@@ -120,7 +124,8 @@ void RoutingProxy::AddRoutes() {
   router_.Add("GET", "/health",
               [this](const Request&, const Writer& writer) { writer->Respond(Health()); });
   router_.Add("GET", "/version", [this](const Request&, const Writer& writer) {
-    writer->Respond(JsonReply(200, {{"version", options_.version}}));
+    // The role keeps a proxy from taking itself or another proxy for an instance.
+    writer->Respond(JsonReply(200, {{"version", options_.version}, {"role", "proxy"}}));
   });
   router_.Add("GET", "/metrics", [this](const Request&, const Writer& writer) {
     writer->Respond({.headers = {{"Content-Type", "text/plain; version=0.0.4"}},
@@ -136,7 +141,32 @@ std::shared_ptr<RequestScope> RoutingProxy::Open(Request request, Writer writer)
   writer->OnClose([weak = std::weak_ptr(scope)] {
     if (const auto open = weak.lock()) open->Leave();
   });
+  MutexLock lock(mutex_);
+  // Sweeping when the list is full keeps the cost per request constant.
+  if (open_.size() == open_.capacity()) {
+    std::erase_if(open_, [](const auto& weak) { return weak.expired(); });
+    open_.reserve(2 * open_.size() + 16);
+  }
+  open_.push_back(scope);
   return scope;
+}
+
+void RoutingProxy::BreakOff() {
+  std::vector<std::weak_ptr<RequestScope>> open;
+  {
+    MutexLock lock(mutex_);
+    open.swap(open_);
+  }
+  int broken = 0;
+  for (const auto& weak : open) {
+    if (const auto scope = weak.lock()) {
+      scope->BreakOff();
+      ++broken;
+    }
+  }
+  if (broken > 0) {
+    spdlog::warn("{} requests in flight are broken off: the time for them has passed", broken);
+  }
 }
 
 void RoutingProxy::ServeCompletion(Request request, Writer writer) {

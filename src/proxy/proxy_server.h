@@ -21,7 +21,8 @@ class ProxyServer {
 
   virtual int port() const = 0;
 
-  /// Accepts no more, waits until `deadline` for the requests in flight, and breaks off the rest.
+  /// Accepts no more, waits until `deadline` for the requests in flight, and breaks off the rest:
+  /// their clients are told so, which takes at most half a second more.
   virtual void Stop(TimePoint deadline) = 0;
 };
 

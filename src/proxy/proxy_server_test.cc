@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <map>
 #include <set>
+#include <thread>
 
+#include "base/testing/captured_log.h"
 #include "http/client.h"
 #include "http/event_stream.h"
 #include "http/testing/event.h"
@@ -19,11 +23,13 @@ namespace {
 using boost::json::object;
 using boost::json::parse;
 using boost::json::value;
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 /// A port of 127.0.0.1 on which nothing listens.
@@ -68,6 +74,30 @@ class ProxyServerTest : public testing::Test {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
   }
 
+  /// Waits until one is known for a server of another make.
+  void WaitForForeign() {
+    ASSERT_TRUE(GetUntil("/health", [](const http::Response& response) {
+      return response.body.find("\"foreign\":true") != std::string::npos;
+    }));
+  }
+
+  /// Waits until something is wrong with the first of "prefillers" or "decoders": its state.
+  object WaitForProblem(const std::string& role) {
+    object state;
+    EXPECT_TRUE(GetUntil("/health", [&](const http::Response& response) {
+      state = parse(response.body).at(role).at(0).as_object();
+      return state.at("problem") != "";
+    }));
+    return state;
+  }
+
+  /// Twenty probes take longer than the patience.
+  static ProxyOptions Impatient() {
+    return {.probe_interval = std::chrono::milliseconds(20),
+            .probe_timeout = std::chrono::milliseconds(50),
+            .patience = std::chrono::milliseconds(200)};
+  }
+
   /// Asks for `target` until `wanted` holds of the reply, for ten seconds at most.
   bool GetUntil(const std::string& target,
                 const std::function<bool(const http::Response&)>& wanted) {
@@ -85,8 +115,10 @@ class ProxyServerTest : public testing::Test {
 
 /// A stream as its client reads it.
 struct ReadStream {
-  std::string text;
+  std::string text;                  ///< Of all choices.
+  std::map<int, std::string> texts;  ///< Of each.
   std::set<std::string> ids;
+  std::vector<std::string> usage;
   std::vector<std::string> others;  ///< Events without choices.
   bool has_token_ids = false;
 };
@@ -102,8 +134,13 @@ ReadStream Read(const http::Response& response) {
       stream.others.push_back(event);
       return;
     }
+    if (const value* usage = json.get_object().if_contains("usage")) {
+      stream.usage.push_back(boost::json::serialize(*usage));
+    }
+    if (json.at("choices").as_array().empty()) return;
     const object& choice = json.at("choices").at(0).as_object();
     stream.text += choice.at("text").as_string().c_str();
+    stream.texts[choice.at("index").to_number<int>()] += choice.at("text").as_string().c_str();
     stream.ids.insert(json.at("id").as_string().c_str());
     stream.has_token_ids |= choice.contains("token_ids");
   };
@@ -138,6 +175,17 @@ TEST_F(ProxyServerTest, NamesARequestThatHasNoName) {
   FakeInstance prefiller, decoder;
   Start({prefiller.address()}, {decoder.address()});
   const std::string id = Post(R"({"prompt":"hi"})").headers.Get("X-Request-Id").value_or("");
+  EXPECT_THAT(id, SizeIs(32));
+  EXPECT_EQ(prefiller.seen().at(0).headers.Get("X-Request-Id"), id);
+  EXPECT_EQ(decoder.seen().at(0).headers.Get("X-Request-Id"), id);
+}
+
+TEST_F(ProxyServerTest, ANameThatInstancesWouldNotKeepIsReplacedForAll) {
+  FakeInstance prefiller, decoder;
+  Start({prefiller.address()}, {decoder.address()});
+  const std::string sent = "a b\"c{}";
+  const std::string id =
+      Post(R"({"prompt":"hi"})", {{"X-Request-Id", sent}}).headers.Get("X-Request-Id").value_or("");
   EXPECT_THAT(id, SizeIs(32));
   EXPECT_EQ(prefiller.seen().at(0).headers.Get("X-Request-Id"), id);
   EXPECT_EQ(decoder.seen().at(0).headers.Get("X-Request-Id"), id);
@@ -193,11 +241,11 @@ TEST_F(ProxyServerTest, AFirstTokenThatEndsTheRequestNeedsNoDecoder) {
 }
 
 TEST_F(ProxyServerTest, APrefillersErrorAboutTheRequestIsTheAnswer) {
-  FakeInstance prefiller({.status = 404});
+  FakeInstance prefiller({.status = 400});
   FakeInstance decoder;
   Start({prefiller.address()}, {decoder.address()});
   const http::Response response = Post(R"({"prompt":"hi","model":"x"})");
-  EXPECT_EQ(response.status, 404);
+  EXPECT_EQ(response.status, 400);
   EXPECT_THAT(response.body, HasSubstr("as the test wants"));
   EXPECT_THAT(decoder.seen(), IsEmpty());
 }
@@ -255,7 +303,83 @@ TEST_F(ProxyServerTest, NoDecoderIsA503ThatSaysSo) {
   Start({prefiller.address()}, {dead});
   const http::Response response = Post(R"({"prompt":"hi"})");
   EXPECT_EQ(response.status, 503);
-  EXPECT_THAT(response.body, HasSubstr(dead));
+  EXPECT_THAT(response.body, AllOf(HasSubstr(dead), HasSubstr("--decoder-port")));
+}
+
+TEST_F(ProxyServerTest, WhatServesNoCompletionsIsNoPrefiller) {
+  FakeInstance metadata({.unfit = true});
+  FakeInstance decoder;
+  Start({metadata.address()}, {decoder.address()},
+        {.probe_interval = std::chrono::milliseconds(20)});
+  // Not even before it is known for what it is.
+  EXPECT_EQ(Post(R"({"prompt":"hi","max_tokens":2})").status, 200);
+  const object prefiller = WaitForProblem("prefillers");
+  EXPECT_EQ(prefiller.at("up"), false);
+  EXPECT_EQ(prefiller.at("foreign"), false);
+  EXPECT_THAT(std::string(prefiller.at("problem").as_string()),
+              AllOf(HasSubstr("--prefiller-host"), HasSubstr("--prefiller-port"),
+                    HasSubstr(metadata.address()), HasSubstr("GET /v1/models answers 404"),
+                    HasSubstr("expected")));
+  EXPECT_EQ(Post(R"({"prompt":"hi","max_tokens":2})").status, 200);
+  EXPECT_GE(Metric("tandem_proxy_prefills_skipped_total"), 1);
+  // An instance there is taken at once.
+  metadata.BecomeFit();
+  EXPECT_TRUE(GetUntil("/health", [](const http::Response& response) {
+    return parse(response.body).at("prefillers").at(0).at("up") == true;
+  }));
+}
+
+TEST_F(ProxyServerTest, WhatServesNoCompletionsIsNoDecoder) {
+  FakeInstance prefiller;
+  FakeInstance metadata({.unfit = true});
+  Start({prefiller.address()}, {metadata.address()},
+        {.probe_interval = std::chrono::milliseconds(20)});
+  WaitForProblem("decoders");
+  EXPECT_EQ(Get("/health").status, 503);
+  for (const char* body : {R"({"prompt":"hi"})", R"({"prompt":"hi","n":2,"stream":true})"}) {
+    const http::Response response = Post(body);
+    EXPECT_EQ(response.status, 503);
+    EXPECT_THAT(response.body,
+                AllOf(HasSubstr("--decoder-host"), HasSubstr("--decoder-port"),
+                      HasSubstr(metadata.address()), HasSubstr("no inference instance")));
+  }
+}
+
+TEST_F(ProxyServerTest, AProxyIsNoDecoder) {
+  FakeInstance prefiller, decoder;
+  Start({prefiller.address()}, {decoder.address()});
+  const auto inner = std::move(proxy_);
+  Start({prefiller.address()}, {"127.0.0.1:" + std::to_string(inner->port())});
+  EXPECT_THAT(std::string(WaitForProblem("decoders").at("problem").as_string()),
+              HasSubstr("it is a proxy"));
+}
+
+TEST_F(ProxyServerTest, SwappedAddressesAreTold) {
+  FakeInstance consumer({.kv_role = "kv_consumer"});
+  FakeInstance producer({.kv_role = "kv_producer"});
+  Start({consumer.address()}, {producer.address()},
+        {.probe_interval = std::chrono::milliseconds(20)});
+  // Its reply tells the namespace, possibly before the first probe does.
+  Post(R"({"prompt":"hi"})");
+  const object prefiller = WaitForProblem("prefillers");
+  EXPECT_EQ(prefiller.at("up"), true);
+  EXPECT_THAT(std::string(prefiller.at("problem").as_string()),
+              AllOf(HasSubstr("--prefiller-port"), HasSubstr(consumer.address()),
+                    HasSubstr("kv_consumer"), HasSubstr("kv_both")));
+  EXPECT_THAT(std::string(WaitForProblem("decoders").at("problem").as_string()),
+              AllOf(HasSubstr("--decoder-port"), HasSubstr("kv_producer")));
+  EXPECT_EQ(Post(R"({"prompt":"hi"})").status, 200);
+}
+
+TEST_F(ProxyServerTest, OneInstanceWithBothRolesSuitsBoth) {
+  FakeInstance both({.kv_role = "kv_both"});
+  Start({both.address()}, {both.address()});
+  EXPECT_TRUE(GetUntil("/health", [](const http::Response& response) {
+    const value health = parse(response.body);
+    return health.at("prefillers").at(0).at("kv_role") == "kv_both" &&
+           health.at("decoders").at(0).at("kv_role") == "kv_both";
+  }));
+  EXPECT_THAT(Get("/health").body, Not(HasSubstr("-port")));
 }
 
 TEST_F(ProxyServerTest, AnotherDecoderContinuesABrokenStream) {
@@ -291,10 +415,169 @@ TEST_F(ProxyServerTest, AStreamThatNobodyCanContinueEndsWithAnError) {
   for (const char* body : {R"({"prompt":"hi","max_tokens":5,"stream":true})",
                            R"({"prompt":"hi","max_tokens":5,"stream":true,"n":2})"}) {
     const ReadStream stream = Read(Post(body));
-    EXPECT_EQ(stream.text, "t1 t2 ");
+    for (const auto& [choice, text] : stream.texts) EXPECT_EQ(text, "t1 t2 ") << choice;
     EXPECT_THAT(stream.others, ElementsAre(HasSubstr("\"error\""), "[DONE]"));
   }
   EXPECT_EQ(Metric("tandem_proxy_broken_streams_total"), 2);
+}
+
+TEST_F(ProxyServerTest, ChoicesOfABrokenStreamGoOnOneByOne) {
+  FakeInstance prefiller, decoder;
+  FakeInstance breaking({.break_after = 2});
+  Start({prefiller.address()}, {breaking.address(), decoder.address()});
+  const ReadStream stream =
+      Read(Post(R"({"prompt":"hi","max_tokens":4,"stream":true,"n":3,"seed":0,)"
+                R"("stream_options":{"include_usage":true}})"));
+  EXPECT_THAT(stream.texts,
+              ElementsAre(Pair(0, "t1 t2 t3 t4 "), Pair(1, "t1 t2 t3 "), Pair(2, "t1 t2 ")));
+  EXPECT_THAT(stream.ids, SizeIs(1));
+  EXPECT_FALSE(stream.has_token_ids);
+  EXPECT_THAT(stream.others, ElementsAre("[DONE]"));
+  EXPECT_THAT(stream.usage,
+              ElementsAre(R"({"prompt_tokens":3,"completion_tokens":9,"total_tokens":12})"));
+  // The last had ended.
+  ASSERT_THAT(decoder.seen(), SizeIs(2));
+  EXPECT_EQ(decoder.seen()[1].body,
+            parse(R"({"prompt":"hi","max_tokens":4,"stream":true,"seed":1,)"
+                  R"("stream_options":{"include_usage":true},"return_token_ids":true,)"
+                  R"("kv_transfer_params":{"resume_tokens":[1,2]}})"));
+  EXPECT_EQ(Metric("tandem_proxy_resumed_streams_total"), 1);
+}
+
+TEST_F(ProxyServerTest, PromptsOfABrokenStreamGoOnOneByOne) {
+  FakeInstance prefiller, decoder;
+  FakeInstance breaking({.break_after = 1});
+  Start({prefiller.address()}, {breaking.address(), decoder.address()});
+  const ReadStream stream =
+      Read(Post(R"({"prompt":["hi","ho"],"max_tokens":2,"stream":true,"n":2})"));
+  EXPECT_THAT(stream.texts, ElementsAre(Pair(0, "t1 t2 "), Pair(1, "t1 t2 "), Pair(2, "t1 t2 "),
+                                        Pair(3, "t1 t2 ")));
+  EXPECT_THAT(stream.others, ElementsAre("[DONE]"));
+  ASSERT_THAT(decoder.seen(), SizeIs(4));
+  EXPECT_EQ(decoder.seen()[1].body.at("prompt"), "hi");
+  EXPECT_EQ(decoder.seen()[2].body.at("prompt"), "ho");
+}
+
+TEST_F(ProxyServerTest, ChoicesGoOnAtAThirdDecoderIfNeedBe) {
+  FakeInstance prefiller, decoder;
+  FakeInstance breaking[2]{FakeInstance({.break_after = 1}), FakeInstance({.break_after = 2})};
+  Start({prefiller.address()}, {breaking[0].address(), breaking[1].address(), decoder.address()});
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true,"n":2})"));
+  EXPECT_THAT(stream.texts, ElementsAre(Pair(0, "t1 t2 t3 "), Pair(1, "t1 t2 t3 ")));
+  EXPECT_THAT(stream.others, ElementsAre("[DONE]"));
+}
+
+TEST_F(ProxyServerTest, ChoicesThatNobodyCanContinueEndWithOneError) {
+  FakeInstance prefiller;
+  FakeInstance breaking({.break_after = 1});
+  FakeInstance refusing({.resume_status = 400});
+  Start({prefiller.address()}, {breaking.address(), refusing.address()});
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true,"n":2})"));
+  EXPECT_THAT(stream.texts, ElementsAre(Pair(0, "t1 "), Pair(1, "t1 ")));
+  EXPECT_THAT(stream.others, ElementsAre(HasSubstr("cannot go on"), "[DONE]"));
+}
+
+TEST_F(ProxyServerTest, AStreamThatADrainingDecoderEndsGoesOnAtAnother) {
+  FakeInstance prefiller;
+  FakeInstance draining({.drain_after = 2});
+  FakeInstance decoder;
+  Start({prefiller.address()}, {draining.address(), decoder.address()});
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":5,"stream":true})"));
+  EXPECT_EQ(stream.text, "t1 t2 t3 t4 t5 ");
+  EXPECT_THAT(stream.others, ElementsAre("[DONE]"));
+  EXPECT_EQ(decoder.seen().at(0).body.at("kv_transfer_params").at("resume_tokens"), parse("[1,2]"));
+}
+
+TEST_F(ProxyServerTest, AStreamThatTheOnlyDecoderEndsTellsWhy) {
+  FakeInstance prefiller;
+  FakeInstance draining({.drain_after = 2});
+  Start({prefiller.address()}, {draining.address()});
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":5,"stream":true})"));
+  EXPECT_EQ(stream.text, "t1 t2 ");
+  EXPECT_THAT(stream.others, ElementsAre(HasSubstr("this instance is stopping"), "[DONE]"));
+}
+
+TEST_F(ProxyServerTest, WhatADrainingInstanceRefusesGoesToAnother) {
+  FakeInstance draining({.status = 503});
+  FakeInstance prefiller, decoder;
+  Start({draining.address(), prefiller.address()}, {draining.address(), decoder.address()});
+  EXPECT_EQ(parse(Post(R"({"prompt":"hi","max_tokens":2})").body).at("choices").at(0).at("text"),
+            "t1 t2 ");
+  EXPECT_THAT(draining.seen(), SizeIs(2));
+  EXPECT_THAT(prefiller.seen(), SizeIs(1));
+  EXPECT_TRUE(decoder.seen().at(0).body.contains("kv_transfer_params"));
+}
+
+TEST_F(ProxyServerTest, A503OfTheOnlyDecoderIsTheAnswer) {
+  FakeInstance prefiller;
+  FakeInstance draining({.status = 503});
+  Start({prefiller.address()}, {draining.address()});
+  const http::Response response = Post(R"({"prompt":"hi"})");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("as the test wants"));
+}
+
+TEST_F(ProxyServerTest, ARefusalToContinueMarksNobodyDown) {
+  FakeInstance prefiller;
+  FakeInstance breaking({.break_after = 2});
+  FakeInstance refusing({.resume_status = 400});
+  Start({prefiller.address()}, {breaking.address(), refusing.address()},
+        {.probe_interval = std::chrono::hours(1)});
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":5,"stream":true})"));
+  EXPECT_EQ(stream.text, "t1 t2 ");
+  EXPECT_THAT(stream.others, ElementsAre(HasSubstr("cannot go on"), "[DONE]"));
+  const value health = parse(Get("/health").body);
+  EXPECT_EQ(health.at("decoders").at(0).at("up"), false);
+  EXPECT_EQ(health.at("decoders").at(1).at("up"), true);
+}
+
+TEST_F(ProxyServerTest, AStreamOfADecoderThatStandsStillGoesOnAtAnother) {
+  FakeInstance prefiller;
+  FakeInstance hung({.pause_after = 2, .stands_still = true});
+  FakeInstance decoder;
+  Start({prefiller.address()}, {hung.address(), decoder.address()}, Impatient());
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":5,"stream":true})"));
+  EXPECT_EQ(stream.text, "t1 t2 t3 t4 t5 ");
+  EXPECT_THAT(stream.others, ElementsAre("[DONE]"));
+  EXPECT_EQ(Metric("tandem_proxy_resumed_streams_total"), 1);
+  EXPECT_TRUE(hung.WaitForLeaver());
+}
+
+TEST_F(ProxyServerTest, TheOnlyDecoderIsWaitedForWhileItStandsStill) {
+  FakeInstance prefiller;
+  FakeInstance hung({.pause_after = 2, .stands_still = true});
+  Start({prefiller.address()}, {hung.address()}, Impatient());
+  std::thread client([this] {
+    const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true})"));
+    EXPECT_EQ(stream.text, "t1 t2 t3 ");
+  });
+  ASSERT_TRUE(hung.WaitForRequests(1));
+  EXPECT_TRUE(
+      GetUntil("/health", [](const http::Response& response) { return response.status == 503; }));
+  // The prefiller is probed on, past the patience.
+  EXPECT_TRUE(prefiller.WaitForProbes(20));
+  hung.GoOn();
+  client.join();
+}
+
+TEST_F(ProxyServerTest, AQuietStreamOfADecoderThatDrainsIsLeftAlone) {
+  FakeInstance prefiller;
+  FakeInstance draining({.pause_after = 2});
+  FakeInstance decoder;
+  Start({prefiller.address()}, {draining.address(), decoder.address()}, Impatient());
+  std::thread client([this] {
+    const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true})"));
+    EXPECT_EQ(stream.text, "t1 t2 t3 ");
+  });
+  ASSERT_TRUE(draining.WaitForRequests(1));
+  draining.SetHealth(503);
+  EXPECT_TRUE(GetUntil("/health", [](const http::Response& response) {
+    return response.body.find("\"up\":false") != std::string::npos;
+  }));
+  EXPECT_TRUE(draining.WaitForProbes(20));
+  draining.GoOn();
+  client.join();
+  EXPECT_THAT(decoder.seen(), IsEmpty());
 }
 
 TEST_F(ProxyServerTest, AServerOfAnotherMakeContinuesNoStream) {
@@ -303,16 +586,112 @@ TEST_F(ProxyServerTest, AServerOfAnotherMakeContinuesNoStream) {
   FakeInstance foreign({.cache_namespace = ""});
   Start({prefiller.address()}, {breaking.address(), foreign.address()},
         {.probe_interval = std::chrono::milliseconds(20)});
-  ASSERT_TRUE(GetUntil("/health", [](const http::Response& response) {
-    return response.body.find("\"foreign\":true") != std::string::npos;
-  }));
-  for (int i = 0; i < 2; ++i) {
+  WaitForForeign();
+  // Which of them is asked next depends on when the one that broke is probed again.
+  size_t broken = 0, whole = 0;
+  for (int i = 0; i < 100 && (broken == 0 || whole == 0); ++i) {
     const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true})"));
     EXPECT_THAT(stream.text, AnyOf("t1 t2 ", "t1 t2 t3 "));
+    ++(stream.text == "t1 t2 " ? broken : whole);
   }
-  ASSERT_THAT(foreign.seen(), SizeIs(1));
-  EXPECT_FALSE(
-      foreign.seen()[0].body.at("kv_transfer_params").as_object().contains("resume_tokens"));
+  EXPECT_GT(broken, 0);
+  EXPECT_GT(whole, 0);
+  // It was asked for what it answered as a whole, never to go on with what broke.
+  ASSERT_THAT(foreign.seen(), SizeIs(whole));
+  EXPECT_FALSE(foreign.seen()[0].body.contains("kv_transfer_params"));
+}
+
+TEST_F(ProxyServerTest, ADecoderOfAnotherMakeGetsPromptAndFirstTokenAsIds) {
+  FakeInstance prefiller;
+  FakeInstance foreign({.cache_namespace = ""});
+  Start({prefiller.address()}, {foreign.address()});
+  WaitForForeign();
+  const http::Response response = Post(R"({"prompt":"hi","max_tokens":4})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(foreign.seen().at(0).body, parse(R"({"prompt":[101,102,103,1],"max_tokens":3})"));
+  const value reply = parse(response.body);
+  EXPECT_EQ(reply.at("choices").at(0).at("text"), "t1 t2 t3 t4 ");
+  EXPECT_EQ(reply.at("choices").at(0).at("finish_reason"), "length");
+  EXPECT_EQ(reply.at("usage"), parse(R"({"prompt_tokens":3,"completion_tokens":4})"));
+  EXPECT_EQ(Metric("tandem_proxy_upstream_hand_offs_total"), 1);
+}
+
+TEST_F(ProxyServerTest, AStreamOfADecoderOfAnotherMakeBeginsWithTheFirstToken) {
+  FakeInstance prefiller;
+  FakeInstance foreign({.pause_after = 1, .cache_namespace = ""});
+  Start({prefiller.address()}, {foreign.address()});
+  WaitForForeign();
+  std::string body;
+  http::Event first, ended;
+  const auto call = client_->Start({.method = "POST",
+                                    .url = Url("/v1/completions"),
+                                    .body = R"({"prompt":[7,8],"max_tokens":3,"stream":true,)"
+                                            R"("stream_options":{"include_usage":true}})"},
+                                   {.on_body =
+                                        [&](std::string_view part) {
+                                          body += part;
+                                          first.Set();
+                                        },
+                                    .on_end = [&](const absl::Status&) { ended.Set(); }});
+  // It has come although the decoder is yet to produce its own.
+  ASSERT_TRUE(first.Wait());
+  foreign.GoOn();
+  ASSERT_TRUE(ended.Wait());
+  const ReadStream stream =
+      Read({.headers = {{"Content-Type", "text/event-stream"}}, .body = body});
+  EXPECT_EQ(stream.text, "t1 t2 t3 ");
+  EXPECT_THAT(stream.ids, ElementsAre("whole"));
+  EXPECT_FALSE(stream.has_token_ids);
+  EXPECT_THAT(stream.usage, ElementsAre(R"({"prompt_tokens":2,"completion_tokens":3})"));
+  EXPECT_THAT(foreign.seen().at(0).body.at("prompt"), parse("[7,8,1]"));
+}
+
+TEST_F(ProxyServerTest, AChatAtADecoderOfAnotherMakeStaysAChat) {
+  FakeInstance prefiller;
+  FakeInstance foreign({.cache_namespace = ""});
+  Start({prefiller.address()}, {foreign.address()});
+  WaitForForeign();
+  const http::Response response =
+      Post(R"({"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":3})", {},
+           "/v1/chat/completions");
+  EXPECT_EQ(foreign.seen().at(0).path, "/v1/completions");
+  const value reply = parse(response.body);
+  EXPECT_EQ(reply.at("object"), "chat.completion");
+  EXPECT_EQ(reply.at("choices").at(0).at("message"),
+            parse(R"({"role":"assistant","content":"t1 t2 t3 "})"));
+  // Without a limit it may go on to the end of the context, which the tokenizer tells.
+  Post(R"({"messages":[{"role":"user","content":"hi"}]})", {}, "/v1/chat/completions");
+  EXPECT_EQ(foreign.seen().at(1).body.at("max_tokens"), 6);
+}
+
+TEST_F(ProxyServerTest, WhatTheUpstreamFormCannotSayGoesWholeToADecoderOfAnotherMake) {
+  FakeInstance prefiller;
+  FakeInstance foreign({.cache_namespace = ""});
+  Start({prefiller.address()}, {foreign.address()});
+  WaitForForeign();
+  const std::string body = R"({"prompt":"hi","max_tokens":2,"stop":["x"]})";
+  EXPECT_EQ(parse(Post(body).body).at("choices").at(0).at("text"), "t1 t2 ");
+  EXPECT_THAT(prefiller.seen(), SizeIs(1));
+  EXPECT_EQ(foreign.seen().at(0).body, parse(body));
+}
+
+TEST_F(ProxyServerTest, ADecoderOfAnotherMakeIsReplacedAfterTheFirstToken) {
+  FakeInstance prefiller;
+  FakeInstance foreign({.break_after = 1, .cache_namespace = ""});
+  FakeInstance decoder;
+  Start({prefiller.address()}, {foreign.address(), decoder.address()});
+  WaitForForeign();
+  const ReadStream stream = Read(Post(R"({"prompt":"hi","max_tokens":3,"stream":true})"));
+  EXPECT_EQ(stream.text, "t1 t2 t3 ");
+  EXPECT_EQ(decoder.seen().at(0).body.at("kv_transfer_params").at("resume_tokens"), parse("[1]"));
+}
+
+TEST_F(ProxyServerTest, AnErrorOfADecoderOfAnotherMakeIsTheAnswer) {
+  FakeInstance prefiller;
+  FakeInstance foreign({.status = 404, .cache_namespace = ""});
+  Start({prefiller.address()}, {foreign.address()});
+  WaitForForeign();
+  EXPECT_EQ(Post(R"({"prompt":"hi","stream":true})").status, 404);
 }
 
 TEST_F(ProxyServerTest, AStreamWithoutIdsIsNotContinued) {
@@ -362,7 +741,7 @@ TEST_F(ProxyServerTest, ForwardsOtherPathsToADecoder) {
 TEST_F(ProxyServerTest, APrefillerListsTheModelsIfNoDecoderCan) {
   FakeInstance prefiller;
   Start({prefiller.address()}, {DeadAddress()});
-  EXPECT_EQ(Get("/v1/models").body, "GET /v1/models ");
+  EXPECT_THAT(Get("/v1/models").body, HasSubstr(prefiller.address()));
 }
 
 TEST_F(ProxyServerTest, HealthTellsWhoIsUp) {
@@ -398,8 +777,59 @@ TEST_F(ProxyServerTest, CountsHandOffsBetweenDifferentNamespaces) {
 TEST_F(ProxyServerTest, TellsItsVersionAndMetrics) {
   FakeInstance prefiller, decoder;
   Start({prefiller.address()}, {decoder.address()});
-  EXPECT_EQ(Get("/version").body, R"({"version":"1.2.3"})");
+  EXPECT_EQ(Get("/version").body, R"({"version":"1.2.3","role":"proxy"})");
   EXPECT_THAT(Get("/metrics").body, HasSubstr("tandem_proxy_hand_off_seconds_bucket"));
+}
+
+TEST_F(ProxyServerTest, StopTellsThoseWhoseTimeHasPassed) {
+  const CapturedLog log;
+  FakeInstance prefiller;
+  FakeInstance decoder({.pause_after = 2});
+  Start({prefiller.address()}, {decoder.address()});
+  std::string streamed;
+  http::Event begun, ended;
+  const auto stream = client_->Start({.method = "POST",
+                                      .url = Url("/v1/completions"),
+                                      .body = R"({"prompt":"hi","max_tokens":3,"stream":true})"},
+                                     {.on_body =
+                                          [&](std::string_view part) {
+                                            streamed += part;
+                                            begun.Set();
+                                          },
+                                      .on_end =
+                                          [&](const absl::Status& end) {
+                                            EXPECT_TRUE(end.ok()) << end;
+                                            ended.Set();
+                                          }});
+  ASSERT_TRUE(begun.Wait());
+  proxy_->Stop(Clock::Real().Now() + std::chrono::milliseconds(50));
+  ASSERT_TRUE(ended.Wait());
+  const ReadStream read =
+      Read({.headers = {{"Content-Type", "text/event-stream"}}, .body = streamed});
+  EXPECT_EQ(read.text, "t1 t2 ");
+  EXPECT_THAT(read.others,
+              ElementsAre(AllOf(HasSubstr("\"error\""), HasSubstr("stopped")), "[DONE]"));
+  EXPECT_TRUE(decoder.WaitForLeaver());
+  proxy_.reset();
+  EXPECT_EQ(Metric("tandem_proxy_disconnects_total"), 0);
+  EXPECT_EQ(Metric("tandem_proxy_broken_streams_total"), 1);
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("this proxy stopped"), Not(HasSubstr("client left"))));
+}
+
+TEST_F(ProxyServerTest, StopAnswersThoseWhoWaitedInVain) {
+  FakeInstance prefiller({.silent = true});
+  FakeInstance decoder;
+  Start({prefiller.address()}, {decoder.address()});
+  std::thread client([this] {
+    const http::Response response = Post(R"({"prompt":"hi"})", {{"X-Request-Id", "r1"}});
+    EXPECT_EQ(response.status, 503);
+    EXPECT_EQ(response.headers.Get("X-Request-Id"), "r1");
+    EXPECT_THAT(response.body, HasSubstr("--shutdown-grace"));
+  });
+  ASSERT_TRUE(prefiller.WaitForRequests(1));
+  proxy_->Stop(Clock::Real().Now() + std::chrono::milliseconds(50));
+  client.join();
+  EXPECT_TRUE(prefiller.WaitForLeaver());
 }
 
 TEST_F(ProxyServerTest, StopLetsRequestsInFlightFinish) {

@@ -4,6 +4,9 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "http/error.h"
+#include "http/event_stream.h"
+#include "http/request_id.h"
 
 namespace tandem::proxy {
 namespace {
@@ -35,7 +38,7 @@ RequestScope::RequestScope(ProxyContext& proxy, http::Request request,
     : proxy_(proxy),
       request_(std::move(request)),
       writer_(std::move(writer)),
-      id_(request_.headers.Get("X-Request-Id").value_or("")),
+      id_(request_.headers.Get(http::kRequestIdHeader).value_or("")),
       arrival_(Clock::Real().Now()),
       session_(SessionOf(request_, proxy.options.session_header)) {
   proxy_.metrics.in_flight.Increment();
@@ -45,66 +48,103 @@ RequestScope::~RequestScope() {
   const double seconds = Seconds(Clock::Real().Now() - arrival_);
   proxy_.metrics.in_flight.Decrement();
   proxy_.metrics.request_seconds.Observe(seconds);
+  MutexLock lock(mutex_);
   spdlog::info("{} {} {} {} prefiller={} decoder={} {:.3f} s{}", id_, request_.method,
                request_.path, status_, prefiller_, decoder_, seconds,
-               left() ? " (the client left)" : "");
+               ending_ == Ending::kClientLeft     ? " (the client left)"
+               : ending_ == Ending::kProxyStopped ? " (broken off: this proxy stopped)"
+                                                  : "");
 }
 
-std::shared_ptr<http::Call> RequestScope::Ask(InstancePool& pool, int instance, std::string body,
-                                              Duration silence, http::StreamCallbacks callbacks) {
+void RequestScope::Ask(InstancePool& pool, int instance, const std::string& target,
+                       std::string body, Duration silence, http::StreamCallbacks callbacks) {
   int number = 0;
   {
     MutexLock lock(mutex_);
-    if (left_) return nullptr;
+    if (ending_ != Ending::kNone) return;
     number = ++calls_;
   }
   auto call = proxy_.client.Start({.method = request_.method,
-                                   .url = pool.Url(instance, request_.target),
+                                   .url = pool.Url(instance, target),
                                    .headers = EndToEnd(request_.headers),
                                    .body = std::move(body),
                                    .idle_timeout = silence,
                                    .first_byte_timeout = kQueueingFactor * silence},
                                   std::move(callbacks));
+  pool.Track(instance, call);
   MutexLock lock(mutex_);
-  if (left_) call->Cancel();
+  if (ending_ != Ending::kNone) call->Cancel();
   // The call may have ended already, and the next one begun.
-  if (number == calls_) call_ = call;
-  return call;
+  if (number == calls_) call_ = std::move(call);
 }
 
-void RequestScope::Leave() {
+bool RequestScope::End(Ending ending) {
   std::shared_ptr<http::Call> call;
   {
     MutexLock lock(mutex_);
-    left_ = true;
+    if (ending_ != Ending::kNone) return false;
+    ending_ = ending;
     call = call_;
   }
-  proxy_.metrics.disconnects.Increment();
   if (call != nullptr) call->Cancel();
+  return true;
+}
+
+void RequestScope::Leave() {
+  if (End(Ending::kClientLeft)) proxy_.metrics.disconnects.Increment();
+}
+
+void RequestScope::BreakOff() {
+  constexpr char kReason[] =
+      "this proxy was stopped, and the reply was not complete when the time for requests in flight "
+      "(--shutdown-grace) had passed";
+  if (!End(Ending::kProxyStopped)) return;
+  proxy_.metrics.failed_requests.Increment();
+  MutexLock lock(mutex_);
+  if (!streams_) {
+    http::Response reply = http::ErrorResponse(503, kReason);
+    reply.headers.Set(http::kRequestIdHeader, id_);
+    if (status_ == 0) status_ = reply.status;
+    return writer_->Respond(std::move(reply));
+  }
+  proxy_.metrics.broken_streams.Increment();
+  WriteErrorEvent(*writer_, kReason);
 }
 
 bool RequestScope::left() const {
   MutexLock lock(mutex_);
-  return left_;
+  return ending_ != Ending::kNone;
 }
 
 void RequestScope::Respond(http::Response response) {
-  NoteFirstByte(response.status);
   response.headers = EndToEnd(response.headers);
-  response.headers.Set("X-Request-Id", id_);
-  writer_->Respond(std::move(response));
+  response.headers.Set(http::kRequestIdHeader, id_);
+  MutexLock lock(mutex_);
+  if (Begin(response.status)) writer_->Respond(std::move(response));
 }
 
 void RequestScope::StartStream(int status, const http::Headers& headers) {
-  NoteFirstByte(status);
   http::Headers kept = EndToEnd(headers);
-  kept.Set("X-Request-Id", id_);
+  kept.Set(http::kRequestIdHeader, id_);
+  MutexLock lock(mutex_);
+  if (!Begin(status)) return;
+  streams_ = true;
   writer_->StartStream(status, std::move(kept));
 }
 
-void RequestScope::NoteFirstByte(int status) {
+bool RequestScope::Begin(int status) {
+  if (ending_ != Ending::kNone) return false;
   status_ = status;
   proxy_.metrics.time_to_first_byte_seconds.Observe(Seconds(Clock::Real().Now() - arrival_));
+  return true;
+}
+
+void WriteErrorEvent(http::ResponseWriter& writer, const std::string& message) {
+  // The empty lines end an event that was cut off.
+  writer.Write("\n\n" +
+               http::FormatEvent(http::ErrorBody(message, "ServiceUnavailableError", "", 503)) +
+               http::FormatEvent("[DONE]"));
+  writer.Finish();
 }
 
 }  // namespace tandem::proxy

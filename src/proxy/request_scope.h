@@ -44,12 +44,16 @@ class RequestScope {
   TimePoint arrival() const { return arrival_; }
   std::optional<uint64_t> session() const { return session_; }
 
-  /// Asks `instance` the request with another body; an earlier call must have ended. Nothing
-  /// happens once the client has left: the callbacks are dropped.
-  std::shared_ptr<http::Call> Ask(InstancePool& pool, int instance, std::string body,
-                                  Duration silence, http::StreamCallbacks callbacks);
+  /// Asks `instance` for `target`, with the request's method and headers and another body; an
+  /// earlier call must have ended. Nothing happens once the client has left: the callbacks are
+  /// dropped.
+  void Ask(InstancePool& pool, int instance, const std::string& target, std::string body,
+           Duration silence, http::StreamCallbacks callbacks);
   /// The client has left: cancels the call under way and those to come.
   void Leave();
+  /// The proxy stops: cancels as Leave does, and tells the client why nothing more comes.
+  void BreakOff();
+  /// Whether the request is over for either reason.
   bool left() const;
 
   /// Answers the client; the headers are an instance's and lose what belongs to its connection.
@@ -62,7 +66,12 @@ class RequestScope {
   void NoteDecoder(const std::string& address) { decoder_ = address; }
 
  private:
-  void NoteFirstByte(int status);
+  enum class Ending { kNone, kClientLeft, kProxyStopped };
+
+  /// Ends the request early unless it has been already; true if it is this call that does.
+  bool End(Ending ending);
+  /// Whether a reply may begin, with that status.
+  bool Begin(int status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ProxyContext& proxy_;
   http::Request request_;
@@ -72,13 +81,17 @@ class RequestScope {
   const std::optional<uint64_t> session_;
   std::string prefiller_ = "-";
   std::string decoder_ = "-";
-  int status_ = 0;
 
   mutable Mutex mutex_;
-  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  int status_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the reply, once it has begun.
+  bool streams_ ABSL_GUARDED_BY(mutex_) = false;
+  Ending ending_ ABSL_GUARDED_BY(mutex_) = Ending::kNone;
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<http::Call> call_ ABSL_GUARDED_BY(mutex_);
 };
+
+/// Ends a stream that has begun with an error event of code 503.
+void WriteErrorEvent(http::ResponseWriter& writer, const std::string& message);
 
 /// `headers` without those that belong to one connection, or that describe a body that is framed
 /// anew.

@@ -11,10 +11,23 @@
 namespace tandem::supervisor {
 namespace {
 
+/// Has the master's log name the requests that its lookups and puts are for, as the others' do.
+constexpr char kFollowRequests[] = "-v=1";
 /// Engines and clients on this machine reach each other by loopback wherever they listen.
 constexpr char kLoopback[] = "127.0.0.1";
 
+/// For an engine whose grace time is over: to end its requests, to leave the store and to free its
+/// memory.
+constexpr Duration kEndOfEngine = std::chrono::seconds(3);
+
 std::string Flag(const std::string& name, int value) { return absl::StrCat(name, "=", value); }
+
+/// Instances are stopped when the proxy has drained, which needs them; from then on what is left of
+/// the grace time is for requests that were sent to them directly.
+std::string GraceFlag(const DeploymentOptions& options) {
+  return Flag("--shutdown-grace",
+              static_cast<int>(std::chrono::ceil<std::chrono::seconds>(options.grace).count()));
+}
 
 ChildPlan MasterPlan(const DeploymentOptions& options, DeploymentPorts& ports) {
   const std::string ready = options.directory + "/master.ready";
@@ -24,8 +37,9 @@ ChildPlan MasterPlan(const DeploymentOptions& options, DeploymentPorts& ports) {
           [options, &ports, ready] {
             return ChildCommand{
                 options.program,
-                {"master", Flag("--rpc_port", ports.rpc), "--rpc_address=" + options.host,
-                 Flag("--metrics_port", ports.metrics), "--enable_http_metadata_server=true",
+                {"master", kFollowRequests, Flag("--rpc_port", ports.rpc),
+                 "--rpc_address=" + options.host, Flag("--metrics_port", ports.metrics),
+                 "--enable_http_metadata_server=true",
                  "--http_metadata_server_host=" + options.host,
                  Flag("--http_metadata_server_port", ports.metadata), "--ready_file=" + ready},
                 {}};
@@ -78,6 +92,7 @@ ChildPlan EnginePlan(const DeploymentOptions& options, const std::string& name,
         Flag("--port", ports.*port),
         "--no-enable-prefix-caching",
         Flag("--threads", threads),
+        GraceFlag(options),
         absl::StrCat("--kv-transfer-config={\"kv_connector\":\"LMCacheConnectorV1\",\"kv_role\":\"",
                      role, "\"}"),
         "--ready-file",
@@ -98,6 +113,8 @@ ChildPlan EnginePlan(const DeploymentOptions& options, const std::string& name,
       .on_ready = [&ports, port](const PortMap& told) { ports.*port = told.at("http"); },
       .address = [options, &ports, port] { return absl::StrCat(options.host, ":", ports.*port); },
       .stop_stage = 1,
+      .drains = true,
+      .stop_timeout = kEndOfEngine,
   };
 }
 
@@ -111,11 +128,7 @@ ChildPlan ProxyPlan(const DeploymentOptions& options, DeploymentPorts& ports) {
                 options.program,
                 {"proxy", "--host", options.host, Flag("--port", ports.proxy), "--prefiller-host",
                  kLoopback, Flag("--prefiller-port", ports.prefiller), "--decoder-host", kLoopback,
-                 Flag("--decoder-port", ports.decoder),
-                 Flag("--shutdown-grace",
-                      static_cast<int>(
-                          std::chrono::ceil<std::chrono::seconds>(options.grace).count())),
-                 "--ready-file", ready},
+                 Flag("--decoder-port", ports.decoder), GraceFlag(options), "--ready-file", ready},
                 {}};
           },
       .ready_file = ready,
@@ -123,7 +136,7 @@ ChildPlan ProxyPlan(const DeploymentOptions& options, DeploymentPorts& ports) {
       .on_ready = [&ports](const PortMap& told) { ports.proxy = told.at("http"); },
       .address = [options, &ports] { return absl::StrCat(options.host, ":", ports.proxy); },
       .stop_stage = 0,
-      .stop_timeout = options.grace + std::chrono::seconds(1),
+      .drains = true,
   };
 }
 

@@ -39,6 +39,7 @@ TEST_F(DeploymentTest, PassesPortsThatTheSystemChoseOn) {
   plans[2].on_ready({{"http", 1005}});
 
   EXPECT_THAT(plans[0].command().arguments, Contains("--rpc_port=1001"));
+  EXPECT_THAT(plans[0].command().arguments, Contains("-v=1"));
   EXPECT_THAT(plans[3].command().arguments, Contains("--prefiller-port=1004"));
   EXPECT_THAT(plans[3].command().arguments, Contains("--decoder-port=1005"));
 
@@ -56,6 +57,18 @@ TEST_F(DeploymentTest, StopsTheProxyFirstAndTheMasterLast) {
   EXPECT_LT(plans[3].stop_stage, plans[1].stop_stage);
   EXPECT_EQ(plans[1].stop_stage, plans[2].stop_stage);
   EXPECT_LT(plans[2].stop_stage, plans[0].stop_stage);
+}
+
+TEST_F(DeploymentTest, LetsRequestsInFlightFinishWhereverTheyWereSent) {
+  options_.grace = std::chrono::milliseconds(19'500);
+  const auto plans = Plan();
+  for (const ChildPlan& plan : plans) EXPECT_EQ(plan.drains, plan.name != "master") << plan.name;
+  for (int i = 1; i < 4; ++i) {
+    EXPECT_THAT(plans[i].command().arguments, Contains("--shutdown-grace=20"));
+  }
+  Duration after_grace{};
+  for (const ChildPlan& plan : plans) after_grace = std::max(after_grace, plan.stop_timeout);
+  EXPECT_LT(after_grace + plans[0].stop_timeout, std::chrono::seconds(5));
 }
 
 TEST_F(DeploymentTest, RefusesAPortGivenTwice) {

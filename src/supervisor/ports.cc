@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/own_addresses.h"
 #include "base/scoped_fd.h"
 
 namespace tandem::supervisor {
@@ -25,6 +27,11 @@ absl::Status CheckPortIsFree(const std::string& host, int port, const std::strin
   }
   if (bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     return absl::OkStatus();
+  }
+  if (errno == EADDRNOTAVAIL) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--host ", host, ": not an address of this host; it takes one of ",
+                     absl::StrJoin(OwnAddresses(), ", "), ", or 0.0.0.0 for all of them"));
   }
   return absl::AlreadyExistsError(
       absl::StrCat("port ", port, " (", purpose, ") cannot be listened on: ", strerror(errno),

@@ -32,6 +32,14 @@ TEST(CheckPortIsFree, AcceptsZero) {
   EXPECT_TRUE(CheckPortIsFree("127.0.0.1", 0, "proxy", "--port").ok());
 }
 
+TEST(CheckPortIsFree, RefusesAnAddressOfAnotherHost) {
+  const absl::Status status = CheckPortIsFree("192.0.2.1", 0, "proxy", "--port");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              testing::AllOf(testing::HasSubstr("--host 192.0.2.1: not an address of this host"),
+                             testing::HasSubstr("127.0.0.1"), testing::HasSubstr("0.0.0.0")));
+}
+
 TEST(CheckPortIsFree, RefusesAHostThatIsNoAddress) {
   EXPECT_EQ(CheckPortIsFree("nowhere", 0, "proxy", "--port").code(),
             absl::StatusCode::kInvalidArgument);

@@ -13,9 +13,9 @@
 
 namespace tandem::supervisor {
 
-Supervisor::Supervisor(std::vector<ChildPlan> plans, std::string directory,
+Supervisor::Supervisor(std::vector<ChildPlan> plans, std::string directory, Duration grace,
                        std::function<void(const std::string&)> print, const Clock& clock)
-    : directory_(std::move(directory)), print_(std::move(print)), clock_(clock) {
+    : directory_(std::move(directory)), grace_(grace), print_(std::move(print)), clock_(clock) {
   for (ChildPlan& plan : plans) {
     LineRelay relay(absl::StrFormat("%-9s | ", plan.name));
     children_.push_back({.plan = std::move(plan), .relay = std::move(relay)});
@@ -119,6 +119,7 @@ void Supervisor::BeginStop(int exit_code) {
   if (stopping_) return;
   stopping_ = true;
   exit_code_ = exit_code;
+  grace_ends_ = clock_.Now() + grace_;
   for (Child& child : children_) {
     if (child.process == nullptr) child.state = State::kStopped;
   }
@@ -133,7 +134,7 @@ void Supervisor::ContinueStop() {
   for (Child& child : children_) {
     if (child.process == nullptr || child.plan.stop_stage > next_stage) continue;
     if (child.kill_at == TimePoint::max()) {
-      child.kill_at = now + child.plan.stop_timeout;
+      child.kill_at = (child.plan.drains ? grace_ends_ : now) + child.plan.stop_timeout;
       child.process->Signal(SIGTERM);
     } else if (now >= child.kill_at) {
       child.process->Signal(SIGKILL);
@@ -146,6 +147,18 @@ void Supervisor::KillAll() {
   for (Child& child : children_) {
     if (child.process != nullptr) child.process->Signal(SIGKILL);
   }
+}
+
+void Supervisor::TakeSignal(int termination_fd) {
+  signalfd_siginfo signal{};
+  if (read(termination_fd, &signal, sizeof(signal)) != sizeof(signal)) return;
+  if (!stopping_) {
+    Say("stopping: requests in flight may finish (once more kills everything)");
+    return BeginStop(0);
+  }
+  Say("a second signal: everything is killed");
+  exit_code_ = 128 + static_cast<int>(signal.ssi_signo);
+  KillAll();
 }
 
 bool Supervisor::IsReady(const std::string& name) const {
@@ -182,16 +195,7 @@ void Supervisor::WaitForEvents(int termination_fd) {
   const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(left);
   if (poll(waited.data(), waited.size(), static_cast<int>(timeout.count())) <= 0) return;
 
-  if (waited[0].revents != 0) {
-    signalfd_siginfo signal;
-    [[maybe_unused]] const ssize_t taken = read(termination_fd, &signal, sizeof(signal));
-    if (stopping_) {
-      KillAll();
-    } else {
-      Say("stopping: requests in flight may finish (once more kills everything)");
-      BeginStop(0);
-    }
-  }
+  if (waited[0].revents != 0) TakeSignal(termination_fd);
   if (waited[1].revents != 0) NoteReady();
   for (size_t i = 2; i < waited.size(); i += 2) {
     Child& child = *owners[i];

@@ -48,25 +48,32 @@ class SupervisorTest : public testing::Test {
             .address = [] { return "here:1"; }};
   }
 
-  void Stop() { ASSERT_EQ(write(termination_[1], "x", 1), 1); }
+  void Stop() {
+    signalfd_siginfo signal{};
+    signal.ssi_signo = SIGTERM;
+    ASSERT_EQ(write(termination_[1], &signal, sizeof(signal)), ssize_t{sizeof(signal)});
+  }
 
   int Run(std::vector<ChildPlan> plans, std::function<void()> on_all_ready) {
     Supervisor supervisor(
-        std::move(plans), directory_, [this](const std::string& text) { Print(text); },
+        std::move(plans), directory_, grace_, [this](const std::string& text) { Print(text); },
         Clock::Real());
     return supervisor.Run(termination_[0], std::move(on_all_ready));
   }
 
   virtual void Print(const std::string& text) {
     printed_ += text;
-    if (!stop_at_.empty() && text.find(stop_at_) != std::string::npos) Stop();
+    for (const std::string& cue : {stop_at_, stop_again_at_}) {
+      if (!cue.empty() && text.find(cue) != std::string::npos) Stop();
+    }
   }
 
   static constexpr char kForever[] = "while :; do read line < /dev/zero; done";
   const std::string directory_;
   int termination_[2];
+  Duration grace_{};
   std::string printed_;
-  std::string stop_at_;
+  std::string stop_at_, stop_again_at_;
   std::vector<std::string> ready_order_;
 };
 
@@ -113,6 +120,42 @@ TEST_F(SupervisorTest, KillsAChildThatIgnoresTheSignal) {
   const int code = Run({deaf}, nullptr);
   EXPECT_GE(Clock::Real().Now() - start, std::chrono::milliseconds(50));
   EXPECT_EQ(code, 0);
+}
+
+TEST_F(SupervisorTest, WaitsTheGraceTimeForAChildThatDrains) {
+  ChildPlan worker = Serving("worker",
+                             "trap 'sleep 0.2; echo drained; exit 0' TERM; echo listening; "
+                             "while :; do sleep 0.01; done");
+  worker.drains = true;
+  worker.stop_timeout = std::chrono::milliseconds(1);
+  grace_ = std::chrono::seconds(60);
+  stop_at_ = "listening";
+  EXPECT_EQ(Run({worker}, nullptr), 0);
+  EXPECT_THAT(printed_, HasSubstr("worker    | drained"));
+}
+
+TEST_F(SupervisorTest, GivesLaterStagesOnlyWhatIsLeftOfTheGraceTime) {
+  const std::string deaf = absl::StrCat("trap '' TERM; ", kForever);
+  ChildPlan first = Serving("first", deaf), second = Serving("second", deaf);
+  first.drains = second.drains = true;
+  first.stop_timeout = second.stop_timeout = std::chrono::milliseconds(20);
+  second.stop_stage = 1;
+  grace_ = std::chrono::seconds(1);
+  const TimePoint start = Clock::Real().Now();
+  EXPECT_EQ(Run({first, second}, [this] { Stop(); }), 0);
+  const Duration took = Clock::Real().Now() - start;
+  EXPECT_GE(took, grace_);
+  EXPECT_LT(took, 2 * grace_);
+}
+
+TEST_F(SupervisorTest, KillsAllAtASecondSignalAndFailsWithItsNumber) {
+  ChildPlan worker = Serving("worker", absl::StrCat("trap 'echo not yet' TERM; echo listening; ",
+                                                    "while :; do sleep 0.01; done"));
+  worker.drains = true;
+  grace_ = std::chrono::hours(1);
+  stop_at_ = "listening";
+  stop_again_at_ = "not yet";
+  EXPECT_EQ(Run({worker}, nullptr), 128 + SIGTERM);
 }
 
 }  // namespace

@@ -9,13 +9,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the wire format is little-endian");
 
-constexpr uint64_t kRequestMagic = 0x0001'7165'7264'6e74;  // "tndreq", version 1
+constexpr uint64_t kRequestMagic = 0x0002'7165'7264'6e74;  // "tndreq", version 2
 constexpr uint64_t kReplyMagic = 0x0001'7065'7264'6e74;    // "tndrep", version 1
 constexpr uint64_t kSoftPin = 1;
 constexpr uint64_t kHardPin = 2;
 
 struct RequestFields {
   uint64_t magic, kind, id, offset, extent_length, generation, position, length;
+  ExtentGrant grant;
 };
 struct ReplyFields {
   uint64_t magic, id, code;
@@ -23,6 +24,8 @@ struct ReplyFields {
 struct ObjectFields {
   uint64_t size, checksum, pins;
 };
+static_assert(sizeof(RequestFields) == kRequestHeaderBytes);
+static_assert(sizeof(ReplyFields) == kReplyHeaderBytes);
 
 template <typename Fields>
 std::string ToBytes(const Fields& fields) {
@@ -41,7 +44,7 @@ bool FromBytes(std::span<const std::byte> bytes, Fields& fields) {
 std::string Pack(const RequestHeader& header) {
   return ToBytes(RequestFields{kRequestMagic, static_cast<uint64_t>(header.kind), header.id,
                                header.extent.offset, header.extent.length, header.extent.generation,
-                               header.position, header.length});
+                               header.position, header.length, header.grant});
 }
 
 std::string Pack(const ReplyHeader& header) {
@@ -59,7 +62,7 @@ absl::StatusOr<RequestHeader> UnpackRequest(std::span<const std::byte> bytes) {
       fields.magic != kRequestMagic) {
     return absl::InvalidArgumentError("not a request of this version");
   }
-  if (fields.kind < 1 || fields.kind > 4) {
+  if (fields.kind < 1 || fields.kind > 6) {
     return absl::InvalidArgumentError("a request of an unknown kind");
   }
   if (fields.extent_length > std::numeric_limits<uint64_t>::max() - fields.offset ||
@@ -71,7 +74,8 @@ absl::StatusOr<RequestHeader> UnpackRequest(std::span<const std::byte> bytes) {
                        fields.id,
                        {fields.offset, fields.extent_length, fields.generation},
                        fields.position,
-                       fields.length};
+                       fields.length,
+                       fields.grant};
 }
 
 absl::StatusOr<ReplyHeader> UnpackReply(std::span<const std::byte> bytes) {
@@ -89,6 +93,9 @@ absl::StatusOr<HeldObject> UnpackObject(const Extent& extent, std::span<const st
   ObjectFields fields;
   if (!FromBytes(bytes, fields) || bytes.size() == sizeof(fields)) {
     return absl::InvalidArgumentError("an object without a key");
+  }
+  if (bytes.size() > kMaxObjectBytes) {
+    return absl::InvalidArgumentError("an object whose key is too long");
   }
   if (fields.size > extent.length) {
     return absl::InvalidArgumentError("an object that is longer than its extent");

@@ -10,7 +10,8 @@ std::span<const std::byte> Bytes(const std::string& text) {
 }
 
 TEST(Message, RequestsComeBackAsTheyWere) {
-  const RequestHeader sent{RequestKind::kWrite, 77, {4096, 1 << 21, 9}, 1 << 20, 1 << 20};
+  const RequestHeader sent{RequestKind::kWrite, 77, {4096, 1 << 21, 9}, 1 << 20, 1 << 20,
+                           ExtentGrant{1, 2, 3}};
   const auto got = UnpackRequest(Bytes(Pack(sent)));
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_EQ(got->kind, RequestKind::kWrite);
@@ -18,6 +19,7 @@ TEST(Message, RequestsComeBackAsTheyWere) {
   EXPECT_EQ(got->extent, sent.extent);
   EXPECT_EQ(got->position, sent.position);
   EXPECT_EQ(got->length, sent.length);
+  EXPECT_EQ(got->grant, sent.grant);
 }
 
 TEST(Message, RefusesRequestsForBytesOutsideTheirExtent) {
@@ -58,6 +60,10 @@ TEST(Message, ObjectsNeedAKeyAndFitTheirExtent) {
   EXPECT_TRUE(got->hard_pin);
   EXPECT_FALSE(UnpackObject({0, 89, 1}, Bytes(PackObject(object))).ok());
   EXPECT_FALSE(UnpackObject({0, 100, 1}, Bytes(PackObject({"", {0, 100, 1}, 90, 1}))).ok());
+  const std::string longest(1 << 10, 'k');
+  EXPECT_TRUE(UnpackObject({0, 100, 1}, Bytes(PackObject({longest, {0, 100, 1}, 90, 1}))).ok());
+  EXPECT_FALSE(
+      UnpackObject({0, 100, 1}, Bytes(PackObject({longest + "k", {0, 100, 1}, 90, 1}))).ok());
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "transfer/network_interface.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -10,8 +12,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
+#include "base/own_addresses.h"
 #include "base/scoped_fd.h"
 
 namespace tandem::transfer {
@@ -47,6 +51,20 @@ std::string InterfaceOf(const SocketAddress& address) {
   }
   freeifaddrs(interfaces);
   return name.substr(0, name.find(':'));  // without the label of an alias
+}
+
+bool IsOfThisHost(const SocketAddress& address) {
+  const ScopedFd socket(::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return bind(socket.get(), address.get(), address.length) == 0 || errno != EADDRNOTAVAIL;
+}
+
+std::string ForeignHostnameWarning(const std::string& hostname) {
+  const absl::StatusOr<SocketAddress> address = ResolveAddress(hostname, 0);
+  if (!address.ok() || IsOfThisHost(*address)) return "";
+  return fmt::format(
+      "local_hostname: {} is not an address of this host, which has {}: others reach what it lends "
+      "only if something translates the address",
+      hostname, fmt::join(OwnAddresses(), ", "));
 }
 
 bool WaitUntilRunning(const std::string& interface, TimePoint deadline) {

@@ -17,9 +17,11 @@ struct SharedMemoryHello {
   uint64_t size = 0;
 };
 
-/// From the reader: `count` items follow in `items`. An unpin needs only the ids.
+/// From the reader: `count` items follow in `items`. An unpin needs only the ids. A writer sends
+/// two other kinds: kStage, alone but with the descriptor of its staging memory, and kWrite, whose
+/// layout stands in write_packet.h.
 struct PinRequest {
-  enum Kind : uint32_t { kPin = 1, kUnpin = 2 };
+  enum Kind : uint32_t { kPin = 1, kUnpin = 2, kStage = 3, kWrite = 4 };
   struct Item {
     uint64_t id = 0;  ///< Chosen by the reader, unique on the connection.
     Extent extent;
@@ -34,9 +36,10 @@ struct PinRequest {
 
 /// From the owner, to a pin request: which of its items are pinned, in their order.
 struct PinReply {
+  enum Answer : uint8_t { kNotThere = 0, kPinned = 1, kNotNow = 2 };
   uint64_t first_id = 0;  ///< Id of the request's first item.
   uint32_t count = 0;
-  uint8_t pinned[kMaxPinsPerPacket] = {};
+  uint8_t answers[kMaxPinsPerPacket] = {};
 };
 
 }  // namespace tandem::transfer

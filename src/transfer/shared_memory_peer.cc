@@ -22,7 +22,7 @@ class SharedMemoryPeer::Hold {
 
 absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> SharedMemoryPeer::Connect(
     const std::string& socket_name, TimePoint deadline) {
-  ASSIGN_OR_RETURN(ScopedFd socket, ConnectToUnixSocket(socket_name));
+  ASSIGN_OR_RETURN(ScopedFd socket, ConnectToUnixSocket(socket_name, deadline));
   if (!PeerIsSameUser(socket)) {
     return absl::PermissionDeniedError("the owner of the segment runs under another user");
   }
@@ -87,7 +87,13 @@ absl::Status SharedMemoryPeer::PinSome(std::span<const Extent> extents, TimePoin
   }
   for (uint32_t i = 0; i < request.count; ++i) {
     const Extent& extent = extents[i];
-    if (!reply.pinned[i]) {
+    if (reply.answers[i] == PinReply::kNotNow) {
+      // Not kUnavailable: the connection is as good as before.
+      results.push_back(absl::FailedPreconditionError(
+          "the owner has been out of the master's reach for too long"));
+      continue;
+    }
+    if (reply.answers[i] != PinReply::kPinned) {
       results.push_back(absl::NotFoundError("the owner no longer holds the object"));
       continue;
     }

@@ -19,14 +19,16 @@ namespace tandem::transfer {
 /// connection on which the owner pins what is being read. Safe for use by several threads.
 class SharedMemoryPeer : public std::enable_shared_from_this<SharedMemoryPeer> {
  public:
-  /// Connects to the owner's socket ("@...") and maps its segment. Unavailable if nobody listens,
-  /// PermissionDenied if the owner runs under another user.
+  /// Connects to the owner's socket ("@...") and maps its segment. NotFound if nobody listens: the
+  /// owner has gone; PermissionDenied if it runs under another user; DeadlineExceeded if it does
+  /// not answer.
   static absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> Connect(const std::string& socket_name,
                                                                    TimePoint deadline);
 
   /// Pins extents and gives their bytes in the mapping, in the order asked; one round trip for 128
   /// of them. Each stays pinned as long as its result is held. NotFound for what the owner no
-  /// longer holds; Unavailable once the owner has gone; DeadlineExceeded if it does not answer.
+  /// longer holds; Unavailable once the connection has ended, be the owner gone or not;
+  /// DeadlineExceeded if it does not answer.
   std::vector<absl::StatusOr<ReadableBytes>> Pin(const std::vector<Extent>& extents,
                                                  TimePoint deadline);
 

@@ -5,7 +5,9 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/status.h"
 #include "transfer/unix_socket.h"
@@ -73,17 +75,35 @@ void SharedMemoryServer::Accept() {
 }
 
 bool SharedMemoryServer::Serve(Connection& connection) {
-  PinRequest request;
-  const auto length = ReceivePacket(
-      connection.socket, std::as_writable_bytes(std::span(&request, 1)), TimePoint::min());
+  ScopedFd memory;
+  const auto length = ReceivePacket(connection.socket, packet_, TimePoint::min(), &memory);
   if (!length.ok()) return absl::IsDeadlineExceeded(length.status());
-  if (*length < offsetof(PinRequest, items) || request.count > kMaxPinsPerPacket ||
-      *length != request.packet_size()) {
+  const std::span<const std::byte> packet = std::span(packet_).first(*length);
+  PinRequest request;
+  if (packet.size() < sizeof(request.kind)) return false;
+  std::memcpy(&request, packet.data(), std::min(packet.size(), sizeof(request)));
+  if (request.kind == PinRequest::kStage) return Stage(connection, memory);
+  if (request.kind == PinRequest::kWrite) return Write(connection, packet);
+  if (packet.size() < offsetof(PinRequest, items) || request.count > kMaxPinsPerPacket ||
+      packet.size() != request.packet_size()) {
     return false;
   }
   if (request.kind == PinRequest::kPin) return Pin(connection, request);
   for (uint32_t i = 0; i < request.count; ++i) connection.pins.erase(request.items[i].id);
   return request.kind == PinRequest::kUnpin;
+}
+
+bool SharedMemoryServer::Stage(Connection& connection, const ScopedFd& memory) {
+  if (!memory.valid()) return false;
+  connection.writes = std::make_unique<StagedWrites>(host_);
+  return connection.writes->Open(memory).ok();
+}
+
+bool SharedMemoryServer::Write(Connection& connection, std::span<const std::byte> packet) {
+  const auto pieces = UnpackWrite(packet);
+  if (!pieces.ok() || connection.writes == nullptr) return false;
+  // A writer waits for its answers before its socket could fill up with them.
+  return SendPacket(connection.socket, PackResults(connection.writes->Write(*pieces))).ok();
 }
 
 bool SharedMemoryServer::Pin(Connection& connection, const PinRequest& request) {
@@ -93,9 +113,10 @@ bool SharedMemoryServer::Pin(Connection& connection, const PinRequest& request) 
   PinReply reply{.first_id = request.items[0].id, .count = request.count};
   for (uint32_t i = 0; i < request.count; ++i) {
     auto opened = host_.OpenForRead(request.items[i].extent);
+    if (absl::IsUnavailable(opened.status())) reply.answers[i] = PinReply::kNotNow;
     if (!opened.ok()) continue;
     connection.pins[request.items[i].id] = std::move(opened->hold);
-    reply.pinned[i] = 1;
+    reply.answers[i] = PinReply::kPinned;
   }
   return SendPacket(connection.socket, std::as_bytes(std::span(&reply, 1))).ok();
 }

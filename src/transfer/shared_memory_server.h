@@ -2,20 +2,24 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/scoped_fd.h"
 #include "transfer/extent_host.h"
 #include "transfer/memory_region.h"
 #include "transfer/shared_memory_messages.h"
+#include "transfer/staged_writes.h"
 
 namespace tandem::transfer {
 
-/// Lets processes of the same user on this host map a segment, and pins the extents they read: an
-/// extent stays as it is until its reader lets go or the reader's connection ends.
+/// Lets processes of the same user on this host map a segment, pins the extents they read, and
+/// copies what they write: an extent stays as it is until its reader lets go or the reader's
+/// connection ends.
 class SharedMemoryServer {
  public:
   /// `host` answers on the server's thread and must outlive it.
@@ -31,6 +35,7 @@ class SharedMemoryServer {
   struct Connection {
     ScopedFd socket;
     std::unordered_map<uint64_t, std::shared_ptr<const void>> pins;
+    std::unique_ptr<StagedWrites> writes;  // of a writer that has staged its memory
   };
 
   SharedMemoryServer(std::shared_ptr<const MemoryRegion> region, ExtentHost& host)
@@ -39,6 +44,8 @@ class SharedMemoryServer {
   void Accept();
   bool Serve(Connection& connection);
   bool Pin(Connection& connection, const PinRequest& request);
+  bool Stage(Connection& connection, const ScopedFd& memory);
+  bool Write(Connection& connection, std::span<const std::byte> packet);
   bool Watch(int fd);
 
   const std::shared_ptr<const MemoryRegion> region_;
@@ -47,7 +54,9 @@ class SharedMemoryServer {
   ScopedFd listener_;
   ScopedFd epoll_;
   ScopedFd stop_;
-  std::map<int, Connection> connections_;  // of the server's thread alone
+  // Of the server's thread alone.
+  std::map<int, Connection> connections_;
+  std::vector<std::byte> packet_ = std::vector<std::byte>(kMaxWritePacketBytes);
   std::thread thread_;
 };
 

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -49,6 +52,24 @@ absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint) {
     host = host.substr(1, host.size() - 2);
   }
   return ResolveAddress(host, port);
+}
+
+bool RefusesConnections(const SocketAddress& address, TimePoint deadline) {
+  const ScopedFd socket(
+      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return false;
+  if (connect(socket.get(), address.get(), address.length) == 0) return false;
+  if (errno == ECONNREFUSED) return true;
+  if (errno != EINPROGRESS) return false;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::Real().Now());
+  pollfd waited{socket.get(), POLLOUT, 0};
+  if (poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000))) <= 0) {
+    return false;
+  }
+  int error = 0;
+  socklen_t length = sizeof(error);
+  return getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+         error == ECONNREFUSED;
 }
 
 absl::StatusOr<std::string> LocalAddressTowards(const std::string& endpoint) {

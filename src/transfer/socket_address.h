@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 
 namespace tandem::transfer {
 
@@ -22,6 +23,10 @@ absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
 
 /// Takes "host:port" or "[v6]:port" apart and resolves it.
 absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint);
+
+/// Whether the host of `address` refuses connections to that port, which says that no process
+/// listens there. False if it takes them, or says nothing by `deadline`.
+bool RefusesConnections(const SocketAddress& address, TimePoint deadline);
 
 /// The address of this host's interface that packets to `endpoint` would leave by. Sends nothing.
 absl::StatusOr<std::string> LocalAddressTowards(const std::string& endpoint);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "transfer/tls_transport.h"
+#include "transfer/ucx_transport.h"
+
 namespace tandem::transfer {
 
 absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
@@ -15,9 +18,9 @@ absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
                        [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return remaining_ < before; });
     if (remaining_ < before) continue;
     cancelled_ = true;
-    return deadline < silent
-               ? absl::DeadlineExceededError("a transfer did not end in time")
-               : absl::UnavailableError("the other end of a transfer has fallen silent");
+    return absl::DeadlineExceededError(deadline < silent
+                                           ? "a transfer did not end in time"
+                                           : "the other end of a transfer has fallen silent");
   }
   return absl::Status(code_, message_);
 }
@@ -41,6 +44,12 @@ void Transfer::EndPart(const absl::Status& status) {
   --remaining_;
   last_progress_ = Clock::Real().Now();
   changed_.NotifyAll();
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(const TransportOptions& options,
+                                                             ExtentHost& host) {
+  return options.security.tls ? TlsTransport::Create(options, host)
+                              : UcxTransport::Create(options, host);
 }
 
 }  // namespace tandem::transfer

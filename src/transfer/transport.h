@@ -6,7 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/extent_grant.h"
 #include "base/mutex.h"
+#include "base/security.h"
 #include "transfer/extent.h"
 #include "transfer/extent_host.h"
 
@@ -18,8 +20,8 @@ class Transfer {
  public:
   explicit Transfer(int parts) : remaining_(parts) {}
 
-  /// Waits until all parts have ended: OK or the first error. Gives up and cancels with
-  /// DeadlineExceeded at `deadline`, with Unavailable once `silence` passed and no part ended.
+  /// Waits until all parts have ended: OK or the first error. Gives up and cancels, with
+  /// DeadlineExceeded, at `deadline` or once `silence` passed and no part ended.
   absl::Status Wait(TimePoint deadline, Duration silence);
 
   /// Gives up: parts that were not sent yet never will be.
@@ -45,12 +47,27 @@ class Transfer {
 struct ReadOperation {
   Extent extent;
   WritableBytes destination;
+  ExtentGrant grant{};
+  bool on_disk = false;  ///< Of the copy on the owner's disk.
 };
 
 /// Sends `source`, at most as long as the extent, to the extent's start.
 struct WriteOperation {
   Extent extent;
   ReadableBytes source;
+  ExtentGrant grant{};
+};
+
+/// Has the owner publish what was written to it before.
+struct PublishOperation {
+  HeldObject object;
+  ExtentGrant grant{};
+};
+
+/// Has the owner drop what was written there.
+struct ForgetOperation {
+  Extent extent;
+  ExtentGrant grant{};
 };
 
 struct TransportOptions {
@@ -59,16 +76,19 @@ struct TransportOptions {
   std::string protocol = "tcp";  ///< "tcp" or "rdma"
   std::string device_name;       ///< With rdma: devices separated by commas; empty for all.
   int connections = 2;           ///< To each peer, each with a thread and a socket of its own.
+  /// With TLS, data goes over TCP through it, and peers show the token; "rdma" is refused.
+  Security security;
 };
 
 /// Moves bytes between the segments of this process and those of others. Operations are cut into
 /// messages of at most 1 MiB, many in flight over several connections. A peer is named by its
 /// endpoint, "host:port"; connections to it are made when first needed, and again after a loss.
-/// Safe for use by several threads; calls start a transfer and return at once.
+/// Operations carry the master's grant of their extent, without which an owner refuses them with
+/// PermissionDenied. Safe for use by several threads; calls start a transfer and return at once.
 class Transport {
  public:
   /// `host` serves what peers ask for, on the transport's threads, and must outlive it.
-  /// InvalidArgument, naming the option, for a protocol or a device that is not there.
+  /// InvalidArgument, naming the option, for a protocol, a device or a file that is not there.
   static absl::StatusOr<std::unique_ptr<Transport>> Create(const TransportOptions& options,
                                                            ExtentHost& host);
   /// Ends every transfer.
@@ -82,11 +102,18 @@ class Transport {
                                          std::vector<ReadOperation> operations) = 0;
   virtual std::shared_ptr<Transfer> Write(const std::string& endpoint,
                                           std::vector<WriteOperation> operations) = 0;
-  /// Has the owner publish what was written to it before.
+  /// Whether it is certain that no process listens at `endpoint` any more: its host says so, by
+  /// `deadline`. False while it merely does not answer.
+  virtual bool HasGone(const std::string& endpoint, TimePoint deadline) = 0;
+
+  /// Writes a whole object of at most kMaxPutBytes and has the owner publish it, in one message.
+  virtual std::shared_ptr<Transfer> Put(const std::string& endpoint, const HeldObject& object,
+                                        const ExtentGrant& grant,
+                                        std::span<const std::byte> bytes) = 0;
   virtual std::shared_ptr<Transfer> Publish(const std::string& endpoint,
-                                            std::vector<HeldObject> objects) = 0;
+                                            std::vector<PublishOperation> operations) = 0;
   virtual std::shared_ptr<Transfer> Forget(const std::string& endpoint,
-                                           std::vector<Extent> extents) = 0;
+                                           std::vector<ForgetOperation> operations) = 0;
 };
 
 }  // namespace tandem::transfer

@@ -2,11 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "base/hash.h"
+#include "base/testing/test_certificates.h"
+#include "transfer/message.h"
 
 namespace tandem::transfer {
 namespace {
@@ -27,6 +33,18 @@ class FakeHost : public ExtentHost {
     if (extent.offset + extent.length > memory_->size()) return absl::OutOfRangeError("outside");
     return ReadableBytes{std::span(*memory_).subspan(extent.offset, extent.length), memory_};
   }
+  absl::StatusOr<DiskReader> OpenOnDisk(const Extent& extent) override {
+    MutexLock lock(mutex_);
+    if (extent.generation != generation_) return absl::NotFoundError("another generation");
+    return DiskReader([this](uint64_t position, WritableBytes destination, auto done) {
+      MutexLock reading(mutex_);
+      disk_reads_.push_back([this, position, destination, done] {
+        if (failing_disk_) return done(absl::DataLossError("EIO"));
+        std::memcpy(destination.bytes.data(), memory_->data() + position, destination.bytes.size());
+        done(absl::OkStatus());
+      });
+    });
+  }
   absl::StatusOr<WritableBytes> OpenForWrite(const Extent& extent) override {
     MutexLock lock(mutex_);
     if (extent.generation != generation_) return absl::FailedPreconditionError("too late");
@@ -37,15 +55,47 @@ class FakeHost : public ExtentHost {
     published_[object.key] = object;
     return absl::OkStatus();
   }
+  absl::Status PublishChecked(const HeldObject& object) override { return Publish(object); }
+  absl::Status CheckGrant(const Extent&, Access access, const ExtentGrant& grant) override {
+    MutexLock lock(mutex_);
+    const ExtentGrant& needed = access == Access::kRead    ? read_grant_
+                                : access == Access::kWrite ? write_grant_
+                                                           : disk_grant_;
+    return grant == needed ? absl::OkStatus() : absl::PermissionDeniedError("not granted");
+  }
   void Forget(const Extent& extent) override {
     MutexLock lock(mutex_);
     forgotten_.push_back(extent);
   }
 
   std::vector<std::byte>& memory() { return *memory_; }
+  void set_disk_grant(const ExtentGrant& grant) {
+    MutexLock lock(mutex_);
+    disk_grant_ = grant;
+  }
+  size_t disk_reads() {
+    MutexLock lock(mutex_);
+    return disk_reads_.size();
+  }
+  /// Has the disk answer what it was asked, last first; returns how much that was.
+  size_t AnswerDiskReads(bool failing = false) {
+    std::vector<std::function<void()>> reads;
+    {
+      MutexLock lock(mutex_);
+      failing_disk_ = failing;
+      reads.swap(disk_reads_);
+    }
+    std::for_each(reads.rbegin(), reads.rend(), [](const auto& read) { read(); });
+    return reads.size();
+  }
   void set_generation(uint64_t generation) {
     MutexLock lock(mutex_);
     generation_ = generation;
+  }
+  void set_grants(const ExtentGrant& to_read, const ExtentGrant& to_write) {
+    MutexLock lock(mutex_);
+    read_grant_ = to_read;
+    write_grant_ = to_write;
   }
   std::map<std::string, HeldObject> published() {
     MutexLock lock(mutex_);
@@ -60,6 +110,11 @@ class FakeHost : public ExtentHost {
   const std::shared_ptr<std::vector<std::byte>> memory_;
   Mutex mutex_;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 1;
+  ExtentGrant read_grant_ ABSL_GUARDED_BY(mutex_){};
+  ExtentGrant write_grant_ ABSL_GUARDED_BY(mutex_){};
+  ExtentGrant disk_grant_ ABSL_GUARDED_BY(mutex_){};
+  std::vector<std::function<void()>> disk_reads_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> failing_disk_ = false;
   std::map<std::string, HeldObject> published_ ABSL_GUARDED_BY(mutex_);
   std::vector<Extent> forgotten_ ABSL_GUARDED_BY(mutex_);
 };
@@ -69,8 +124,16 @@ void FillRandom(std::span<std::byte> bytes, uint64_t seed) {
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
 }
 
-std::unique_ptr<Transport> MakeTransport(ExtentHost& host) {
-  auto transport = Transport::Create({.hostname = "127.0.0.1"}, host);
+/// Of a pool with TLS and a token, or of one without.
+Security MakeSecurity(bool tls) {
+  static const TestCertificates certificates;
+  if (!tls) return {};
+  return {true, certificates.files(), *BearerToken::Of("word")};
+}
+
+std::unique_ptr<Transport> MakeTransport(ExtentHost& host, bool tls) {
+  auto transport =
+      Transport::Create({.hostname = "127.0.0.1", .security = MakeSecurity(tls)}, host);
   EXPECT_TRUE(transport.ok()) << transport.status();
   return *std::move(transport);
 }
@@ -82,15 +145,19 @@ WritableBytes MakeBuffer(size_t size) {
 
 ReadableBytes Readable(const WritableBytes& buffer) { return {buffer.bytes, buffer.hold}; }
 
-class TransportTest : public testing::Test {
+/// Over UCX, and over TLS.
+class TransportTest : public testing::TestWithParam<bool> {
  protected:
   FakeHost owner_host_{24 << 20};
   FakeHost peer_host_;
-  std::unique_ptr<Transport> owner_ = MakeTransport(owner_host_);
-  std::unique_ptr<Transport> peer_ = MakeTransport(peer_host_);
+  std::unique_ptr<Transport> owner_ = MakeTransport(owner_host_, GetParam());
+  std::unique_ptr<Transport> peer_ = MakeTransport(peer_host_, GetParam());
 };
 
-TEST_F(TransportTest, ReadsSpansOfAnySize) {
+INSTANTIATE_TEST_SUITE_P(Transports, TransportTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Tls" : "Ucx"; });
+
+TEST_P(TransportTest, ReadsSpansOfAnySize) {
   FillRandom(owner_host_.memory(), 1);
   std::mt19937_64 random(2);
   std::vector<ReadOperation> reads;
@@ -105,7 +172,79 @@ TEST_F(TransportTest, ReadsSpansOfAnySize) {
   }
 }
 
-TEST_F(TransportTest, WritesThenPublishes) {
+/// Answers for the disk until the transfer has ended.
+absl::Status WaitWithDisk(FakeHost& owner, Transfer& transfer, bool failing = false) {
+  std::atomic<bool> ended = false;
+  std::thread disk([&] {
+    while (!ended) {
+      if (owner.AnswerDiskReads(failing) == 0) std::this_thread::yield();
+    }
+  });
+  const absl::Status status = transfer.Wait(In(seconds(20)), seconds(10));
+  ended = true;
+  disk.join();
+  return status;
+}
+
+TEST_P(TransportTest, ReadsWhatIsOnDiskInAnyOrderThatItComes) {
+  FillRandom(owner_host_.memory(), 5);
+  const ExtentGrant granted{7}, other{8};
+  owner_host_.set_disk_grant(granted);
+  const Extent extent{0, 24 << 20, 1};
+  const WritableBytes buffer = MakeBuffer(extent.length);
+  const auto read = [&](const ExtentGrant& grant, bool failing = false) {
+    const auto transfer =
+        peer_->Read(owner_->endpoint(), {{extent, buffer, grant, /*on_disk=*/true}});
+    return WaitWithDisk(owner_host_, *transfer, failing);
+  };
+  EXPECT_TRUE(absl::IsPermissionDenied(read(other))) << read(other);
+  EXPECT_TRUE(absl::IsDataLoss(read(granted, /*failing=*/true)));
+  const absl::Status status = read(granted);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(std::memcmp(buffer.bytes.data(), owner_host_.memory().data(), extent.length), 0);
+  owner_host_.set_generation(2);
+  EXPECT_TRUE(absl::IsNotFound(read(granted)));
+}
+
+TEST_P(TransportTest, EndsWhileADiskHasNotAnswered) {
+  const WritableBytes buffer = MakeBuffer(2 << 20);
+  const auto transfer =
+      peer_->Read(owner_->endpoint(), {{{0, 2 << 20, 1}, buffer, {}, /*on_disk=*/true}});
+  const TimePoint give_up = In(seconds(20));
+  while (owner_host_.disk_reads() < 2 && Clock::Real().Now() < give_up) std::this_thread::yield();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(transfer->Wait(In(milliseconds(10)), seconds(10))));
+  owner_.reset();
+  EXPECT_EQ(owner_host_.AnswerDiskReads(), 2u);  // for nobody
+}
+
+TEST_P(TransportTest, PutsSmallObjectsAtOnce) {
+  for (const uint64_t size : {uint64_t{1}, uint64_t{4096}, kMaxPutBytes}) {
+    const WritableBytes source = MakeBuffer(size);
+    FillRandom(source.bytes, size);
+    HeldObject object{"key" + std::to_string(size),
+                      {size * 64, size, 1},
+                      size,
+                      Checksum64(source.bytes),
+                      false,
+                      true};
+    const auto put = [&] {
+      return peer_->Put(owner_->endpoint(), object, {}, source.bytes)
+          ->Wait(In(seconds(20)), seconds(10));
+    };
+    ASSERT_TRUE(put().ok()) << put();
+    EXPECT_EQ(std::memcmp(owner_host_.memory().data() + size * 64, source.bytes.data(), size), 0);
+    EXPECT_TRUE(owner_host_.published().at(object.key).hard_pin);
+    object.key = "other";
+    object.checksum ^= 1;
+    EXPECT_TRUE(absl::IsDataLoss(put())) << put();
+    object.checksum ^= 1;
+    object.extent.generation = 2;
+    EXPECT_TRUE(absl::IsFailedPrecondition(put())) << put();
+    EXPECT_FALSE(owner_host_.published().contains("other"));
+  }
+}
+
+TEST_P(TransportTest, WritesThenPublishes) {
   const WritableBytes source = MakeBuffer(14 << 20);
   FillRandom(source.bytes, 3);
   const Extent extent{.offset = 4096, .length = 14 << 20, .generation = 1};
@@ -116,7 +255,7 @@ TEST_F(TransportTest, WritesThenPublishes) {
 
   const HeldObject object{"model@1@0@abc@half", extent, 14 << 20, 42, true, false};
   ASSERT_TRUE(
-      peer_->Publish(owner_->endpoint(), {object})->Wait(In(seconds(20)), seconds(10)).ok());
+      peer_->Publish(owner_->endpoint(), {{object}})->Wait(In(seconds(20)), seconds(10)).ok());
   const auto published = owner_host_.published();
   ASSERT_EQ(published.count(object.key), 1u);
   EXPECT_EQ(published.at(object.key).extent, extent);
@@ -124,11 +263,12 @@ TEST_F(TransportTest, WritesThenPublishes) {
   EXPECT_TRUE(published.at(object.key).soft_pin);
   EXPECT_FALSE(published.at(object.key).hard_pin);
 
-  ASSERT_TRUE(peer_->Forget(owner_->endpoint(), {extent})->Wait(In(seconds(20)), seconds(10)).ok());
+  ASSERT_TRUE(
+      peer_->Forget(owner_->endpoint(), {{extent}})->Wait(In(seconds(20)), seconds(10)).ok());
   EXPECT_EQ(owner_host_.forgotten(), std::vector<Extent>{extent});
 }
 
-TEST_F(TransportTest, PassesTheOwnersRefusalOn) {
+TEST_P(TransportTest, PassesTheOwnersRefusalOn) {
   owner_host_.set_generation(2);
   const WritableBytes buffer = MakeBuffer(3 << 20);
   const Extent stale{.offset = 0, .length = 3 << 20, .generation = 1};
@@ -145,7 +285,35 @@ TEST_F(TransportTest, PassesTheOwnersRefusalOn) {
       peer_->Read(owner_->endpoint(), {{stale, buffer}})->Wait(In(seconds(20)), seconds(10)).ok());
 }
 
-TEST_F(TransportTest, ManyThreadsShareThePeer) {
+TEST_P(TransportTest, ShowsItsGrantsAndIsRefusedWithoutThem) {
+  const ExtentGrant to_read{1, 2}, to_write{3, 4};
+  owner_host_.set_grants(to_read, to_write);
+  const WritableBytes buffer = MakeBuffer(3 << 20);
+  const Extent extent{0, 3 << 20, 1};
+  const HeldObject object{"key", {0, 100, 1}, 100, Checksum64(buffer.bytes.first(100))};
+  const auto end = [](const std::shared_ptr<Transfer>& transfer) {
+    return transfer->Wait(In(seconds(20)), seconds(10));
+  };
+  const std::string owner = owner_->endpoint();
+  for (const ExtentGrant& grant : {ExtentGrant{}, to_read, to_write}) {
+    const absl::Status read = end(peer_->Read(owner, {{extent, buffer, grant}}));
+    EXPECT_EQ(read.ok(), grant == to_read) << read;
+    const absl::Status write = end(peer_->Write(owner, {{extent, Readable(buffer), grant}}));
+    EXPECT_EQ(write.ok(), grant == to_write) << write;
+    const absl::Status put = end(peer_->Put(owner, object, grant, buffer.bytes.first(100)));
+    EXPECT_EQ(put.ok(), grant == to_write) << put;
+    const absl::Status publish = end(peer_->Publish(owner, {{object, grant}}));
+    EXPECT_EQ(publish.ok(), grant == to_write) << publish;
+    const absl::Status forget = end(peer_->Forget(owner, {{extent, grant}}));
+    EXPECT_EQ(forget.ok(), grant == to_write) << forget;
+    for (const absl::Status& status : {read, write, put, publish, forget}) {
+      EXPECT_TRUE(status.ok() || absl::IsPermissionDenied(status)) << status;
+    }
+  }
+  EXPECT_EQ(owner_host_.forgotten().size(), 1u);
+}
+
+TEST_P(TransportTest, ManyThreadsShareThePeer) {
   FillRandom(owner_host_.memory(), 4);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -166,7 +334,7 @@ TEST_F(TransportTest, ManyThreadsShareThePeer) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_F(TransportTest, FailsQuicklyWhereNobodyListens) {
+TEST_P(TransportTest, FailsQuicklyWhereNobodyListens) {
   const TimePoint start = Clock::Real().Now();
   const absl::Status status = peer_->Read("127.0.0.1:1", {{{0, 10, 1}, MakeBuffer(10)}})
                                   ->Wait(In(seconds(20)), seconds(10));
@@ -176,7 +344,7 @@ TEST_F(TransportTest, FailsQuicklyWhereNobodyListens) {
       peer_->Read("nowhere", {{{0, 10, 1}, MakeBuffer(10)}})->Wait(In(seconds(20)), seconds(10))));
 }
 
-TEST_F(TransportTest, NoticesThatThePeerIsGone) {
+TEST_P(TransportTest, NoticesThatThePeerIsGone) {
   const Extent extent{0, 10, 1};
   const std::string endpoint = owner_->endpoint();
   ASSERT_TRUE(
@@ -187,9 +355,18 @@ TEST_F(TransportTest, NoticesThatThePeerIsGone) {
       peer_->Read(endpoint, {{extent, MakeBuffer(10)}})->Wait(In(seconds(20)), seconds(10));
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
   EXPECT_LT(Clock::Real().Now() - start, seconds(5));
+  EXPECT_TRUE(peer_->HasGone(endpoint, In(seconds(20))));
 }
 
-TEST_F(TransportTest, ClosingEndsWhatIsInFlight) {
+TEST_P(TransportTest, TellsAGonePeerFromASilentOne) {
+  EXPECT_FALSE(peer_->HasGone(owner_->endpoint(), In(seconds(20))));
+  EXPECT_TRUE(peer_->HasGone("127.0.0.1:1", In(seconds(20))));
+  EXPECT_FALSE(peer_->HasGone("nowhere", In(seconds(20))));
+  // The deadline has passed before the host can say anything.
+  EXPECT_FALSE(peer_->HasGone("192.0.2.1:1", Clock::Real().Now()));
+}
+
+TEST_P(TransportTest, ClosingEndsWhatIsInFlight) {
   std::vector<ReadOperation> reads;
   for (int i = 0; i < 100; ++i) reads.push_back({{0, 1 << 20, 1}, MakeBuffer(1 << 20)});
   const auto transfer = peer_->Read(owner_->endpoint(), std::move(reads));
@@ -203,7 +380,7 @@ TEST(Transfer, GivesUpAtTheDeadlineAndAfterSilence) {
   EXPECT_TRUE(slow.cancelled());
   Transfer silent(2);
   silent.EndPart(absl::OkStatus());
-  EXPECT_TRUE(absl::IsUnavailable(silent.Wait(In(seconds(10)), milliseconds(1))));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(silent.Wait(In(seconds(10)), milliseconds(1))));
   EXPECT_TRUE(silent.cancelled());
 }
 

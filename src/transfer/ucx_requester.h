@@ -11,20 +11,11 @@
 
 #include "base/clock.h"
 #include "transfer/message.h"
+#include "transfer/outgoing_request.h"
 #include "transfer/socket_address.h"
-#include "transfer/transport.h"
 #include "transfer/ucx_worker.h"
 
 namespace tandem::transfer {
-
-/// One message to a peer, and what its reply is for. It owns the buffers until it has ended.
-struct OutgoingRequest {
-  RequestHeader header;
-  ReadableBytes source;       ///< Sent as the message's data; may be empty.
-  WritableBytes destination;  ///< Of a read: where the reply's bytes go.
-  std::shared_ptr<Transfer> transfer;
-  bool ended = false;
-};
 
 /// Sends requests from one worker and takes their replies, on that worker's thread. Keeps one
 /// connection to each peer and a bounded number of requests in flight on each.

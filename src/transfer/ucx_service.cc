@@ -3,13 +3,18 @@
 #include <spdlog/spdlog.h>
 
 #include <cstring>
+#include <utility>
+#include <vector>
 
-#include "base/status.h"
+#include "transfer/peer_requests.h"
 #include "transfer/ucx_messages.h"
 
 namespace tandem::transfer {
 
-UcxService::UcxService(UcxWorker& worker, ExtentHost& host) : worker_(worker), host_(host) {
+UcxService::UcxService(UcxWorker& worker, ExtentHost& host)
+    : worker_(worker), host_(host), mailbox_(std::make_shared<Mailbox>([this](Mailbox::Task task) {
+        worker_.Post(std::move(task));
+      })) {
   ucp_am_handler_param_t params{};
   params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS |
                       UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
@@ -37,6 +42,7 @@ void UcxService::Accept(ucp_conn_request_h request) {
 }
 
 void UcxService::CloseAll() {
+  mailbox_->Close();
   while (!connections_.empty()) Drop(connections_.begin()->first);
 }
 
@@ -74,53 +80,78 @@ ucs_status_t UcxService::Serve(const ConnectionPointer& connection, const Reques
     case RequestKind::kRead:
       Read(connection, request);
       return UCS_OK;
+    case RequestKind::kReadFromDisk:
+      ReadDisk(connection, request);
+      return UCS_OK;
     case RequestKind::kWrite:
       return Write(connection, request, data, length, rendezvous);
     case RequestKind::kPublish:
       Reply(connection, request.id,
             rendezvous ? absl::InvalidArgumentError("the object's key is too long")
-                       : Publish(request, BytesOf(data, length)));
+                       : Perform(host_, request, BytesOf(data, length)));
       return UCS_OK;
+    case RequestKind::kPut:
+      return Put(connection, request, data, length, rendezvous);
     case RequestKind::kForget:
-      host_.Forget(request.extent);
-      Reply(connection, request.id, absl::OkStatus());
+      Reply(connection, request.id, Perform(host_, request, {}));
       return UCS_OK;
   }
   return UCS_OK;
 }
 
 void UcxService::Read(const ConnectionPointer& connection, const RequestHeader& request) {
-  absl::StatusOr<ReadableBytes> opened = host_.OpenForRead(request.extent);
+  absl::StatusOr<ReadableBytes> opened = OpenForRead(host_, request);
   if (!opened.ok()) return Reply(connection, request.id, opened.status());
-  opened->bytes = opened->bytes.subspan(request.position, request.length);
   Reply(connection, request.id, absl::StatusCode::kOk, *std::move(opened));
+}
+
+void UcxService::ReadDisk(const ConnectionPointer& connection, const RequestHeader& request) {
+  ReadFromDisk(host_, request,
+               [this, mailbox = mailbox_, connection = std::weak_ptr<Connection>(connection),
+                id = request.id](const absl::StatusOr<ReadableBytes>& read) {
+                 mailbox->Post([this, connection, id, read] {
+                   const ConnectionPointer asker = connection.lock();
+                   if (asker == nullptr) return;
+                   if (!read.ok()) return Reply(asker, id, read.status());
+                   Reply(asker, id, absl::StatusCode::kOk, *read);
+                 });
+               });
 }
 
 ucs_status_t UcxService::Write(const ConnectionPointer& connection, const RequestHeader& request,
                                void* data, size_t length, bool rendezvous) {
   absl::StatusOr<WritableBytes> opened =
-      length == request.length ? host_.OpenForWrite(request.extent)
+      length == request.length ? OpenForWrite(host_, request)
                                : absl::InvalidArgumentError("a write of another length than said");
   if (!opened.ok()) {
     Reply(connection, request.id, opened.status());
     return UCS_OK;
   }
-  const std::span<std::byte> bytes = opened->bytes.subspan(request.position, request.length);
   if (!rendezvous) {
-    std::memcpy(bytes.data(), data, length);
+    if (length > 0) std::memcpy(opened->bytes.data(), data, length);
     Reply(connection, request.id, absl::OkStatus());
     return UCS_OK;
   }
-  worker_.Receive(data, bytes,
+  worker_.Receive(data, opened->bytes,
                   [this, connection, id = request.id, hold = opened->hold](ucs_status_t status) {
                     Reply(connection, id, ToStatus(status, "the data did not arrive"));
                   });
   return UCS_INPROGRESS;
 }
 
-absl::Status UcxService::Publish(const RequestHeader& request, std::span<const std::byte> body) {
-  ASSIGN_OR_RETURN(const HeldObject object, UnpackObject(request.extent, body));
-  return host_.Publish(object);
+ucs_status_t UcxService::Put(const ConnectionPointer& connection, const RequestHeader& request,
+                             void* data, size_t length, bool rendezvous) {
+  if (!rendezvous) {
+    Reply(connection, request.id, Perform(host_, request, BytesOf(data, length)));
+    return UCS_OK;
+  }
+  auto body = std::make_shared<std::vector<std::byte>>(length);
+  worker_.Receive(data, *body, [this, connection, request, body](ucs_status_t status) {
+    Reply(connection, request.id,
+          status == UCS_OK ? Perform(host_, request, *body)
+                           : ToStatus(status, "the data did not arrive"));
+  });
+  return UCS_INPROGRESS;
 }
 
 void UcxService::Reply(const ConnectionPointer& connection, uint64_t id,

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "transfer/extent_host.h"
+#include "transfer/mailbox.h"
 #include "transfer/message.h"
 #include "transfer/ucx_worker.h"
 
@@ -40,15 +41,18 @@ class UcxService {
   ucs_status_t Serve(const ConnectionPointer& connection, const RequestHeader& request, void* data,
                      size_t length, bool rendezvous);
   void Read(const ConnectionPointer& connection, const RequestHeader& request);
+  void ReadDisk(const ConnectionPointer& connection, const RequestHeader& request);
   ucs_status_t Write(const ConnectionPointer& connection, const RequestHeader& request, void* data,
                      size_t length, bool rendezvous);
-  absl::Status Publish(const RequestHeader& request, std::span<const std::byte> body);
+  ucs_status_t Put(const ConnectionPointer& connection, const RequestHeader& request, void* data,
+                   size_t length, bool rendezvous);
   void Reply(const ConnectionPointer& connection, uint64_t id, const absl::Status& status);
   void Reply(const ConnectionPointer& connection, uint64_t id, absl::StatusCode code,
              ReadableBytes data);
 
   UcxWorker& worker_;
   ExtentHost& host_;
+  const std::shared_ptr<Mailbox> mailbox_;  // of the worker's thread
   std::unordered_map<ucp_ep_h, ConnectionPointer> connections_;
 };
 

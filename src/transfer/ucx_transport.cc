@@ -15,20 +15,7 @@ namespace {
 
 constexpr Duration kLinkTimeout = std::chrono::seconds(3);
 
-/// Calls `make` with position and length of each message that an operation is cut into.
-template <typename Make>
-void Cut(uint64_t length, Make make) {
-  for (uint64_t position = 0; position < length; position += kMaxMessageBytes) {
-    make(position, std::min(kMaxMessageBytes, length - position));
-  }
-}
-
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(const TransportOptions& options,
-                                                             ExtentHost& host) {
-  return UcxTransport::Create(options, host);
-}
 
 absl::StatusOr<std::unique_ptr<Transport>> UcxTransport::Create(const TransportOptions& options,
                                                                 ExtentHost& host) {
@@ -50,6 +37,7 @@ absl::Status UcxTransport::Open(const TransportOptions& options, ExtentHost& hos
     return absl::UnavailableError(fmt::format(
         "local_hostname {} is on the interface {}, which is down", options.hostname, interface));
   }
+  tcp_ = options.protocol == "tcp";
   ASSIGN_OR_RETURN(context_, OpenUcx(options.protocol, options.device_name, interface));
   for (int i = 0; i < std::max(1, options.connections); ++i) {
     Lane lane;
@@ -109,80 +97,18 @@ void UcxTransport::OnConnection(ucp_conn_request_h request, void* self) {
   lane.worker->Post([service = lane.service.get(), request] { service->Accept(request); });
 }
 
-std::shared_ptr<Transfer> UcxTransport::Read(const std::string& endpoint,
-                                             std::vector<ReadOperation> operations) {
-  std::vector<OutgoingRequest> requests;
-  for (const ReadOperation& read : operations) {
-    Cut(read.destination.bytes.size(), [&](uint64_t position, uint64_t length) {
-      OutgoingRequest request;
-      request.header = {RequestKind::kRead, 0, read.extent, position, length};
-      request.destination = {read.destination.bytes.subspan(position, length),
-                             read.destination.hold};
-      requests.push_back(std::move(request));
-    });
-  }
-  return Submit(endpoint, std::move(requests));
-}
-
-std::shared_ptr<Transfer> UcxTransport::Write(const std::string& endpoint,
-                                              std::vector<WriteOperation> operations) {
-  std::vector<OutgoingRequest> requests;
-  for (const WriteOperation& write : operations) {
-    Cut(write.source.bytes.size(), [&](uint64_t position, uint64_t length) {
-      OutgoingRequest request;
-      request.header = {RequestKind::kWrite, 0, write.extent, position, length};
-      request.source = {write.source.bytes.subspan(position, length), write.source.hold};
-      requests.push_back(std::move(request));
-    });
-  }
-  return Submit(endpoint, std::move(requests));
-}
-
-std::shared_ptr<Transfer> UcxTransport::Publish(const std::string& endpoint,
-                                                std::vector<HeldObject> objects) {
-  std::vector<OutgoingRequest> requests;
-  for (const HeldObject& object : objects) {
-    auto body = std::make_shared<const std::string>(PackObject(object));
-    OutgoingRequest request;
-    request.header = {RequestKind::kPublish, 0, object.extent, 0, 0};
-    request.source = {std::as_bytes(std::span(body->data(), body->size())), body};
-    requests.push_back(std::move(request));
-  }
-  return Submit(endpoint, std::move(requests));
-}
-
-std::shared_ptr<Transfer> UcxTransport::Forget(const std::string& endpoint,
-                                               std::vector<Extent> extents) {
-  std::vector<OutgoingRequest> requests(extents.size());
-  for (size_t i = 0; i < extents.size(); ++i) {
-    requests[i].header = {RequestKind::kForget, 0, extents[i], 0, 0};
-  }
-  return Submit(endpoint, std::move(requests));
-}
-
-std::shared_ptr<Transfer> UcxTransport::Submit(const std::string& endpoint,
-                                               std::vector<OutgoingRequest> requests) {
-  auto transfer = std::make_shared<Transfer>(static_cast<int>(requests.size()));
+bool UcxTransport::HasGone(const std::string& endpoint, TimePoint deadline) {
+  if (!tcp_) return false;  // other networks have ports that a socket does not see
   const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
-  if (!address.ok()) {
-    for (size_t i = 0; i < requests.size(); ++i) transfer->EndPart(address.status());
-    return transfer;
-  }
-  // Consecutive messages go to different workers; small transfers start at different ones.
-  std::vector<std::vector<OutgoingRequest>> shares(lanes_.size());
-  const size_t first = next_lane_.fetch_add(1, std::memory_order_relaxed);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].transfer = transfer;
-    shares[(first + i) % lanes_.size()].push_back(std::move(requests[i]));
-  }
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    if (shares[i].empty()) continue;
-    lanes_[i].worker->Post([requester = lanes_[i].requester.get(), endpoint, address = *address,
-                            share = std::move(shares[i])]() mutable {
-      requester->Submit(endpoint, address, std::move(share));
-    });
-  }
-  return transfer;
+  return address.ok() && RefusesConnections(*address, deadline);
+}
+
+void UcxTransport::SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,
+                            std::vector<OutgoingRequest> requests) {
+  lanes_[lane].worker->Post([requester = lanes_[lane].requester.get(), endpoint, address,
+                             requests = std::move(requests)]() mutable {
+    requester->Submit(endpoint, address, std::move(requests));
+  });
 }
 
 }  // namespace tandem::transfer

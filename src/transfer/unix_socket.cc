@@ -34,6 +34,15 @@ bool WaitReadable(int fd, TimePoint deadline) {
   }
 }
 
+/// Has whatever waits for room in the socket, connecting included, fail with EAGAIN at `deadline`.
+bool LimitSends(int fd, TimePoint deadline) {
+  const auto left =
+      std::chrono::ceil<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now());
+  const int64_t microseconds = std::max<int64_t>(1, left.count());  // 0 would be no limit
+  const timeval limit{.tv_sec = microseconds / 1'000'000, .tv_usec = microseconds % 1'000'000};
+  return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<ScopedFd> ListenOnUnixSocket(std::string* name) {
@@ -53,7 +62,7 @@ absl::StatusOr<ScopedFd> ListenOnUnixSocket(std::string* name) {
   return socket;
 }
 
-absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name) {
+absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name, TimePoint deadline) {
   if (name.size() < 2 || name[0] != '@' || name.size() > sizeof(sockaddr_un::sun_path)) {
     return absl::InvalidArgumentError(
         fmt::format("'{}' is not the name of an abstract socket ('@...')", name));
@@ -61,11 +70,17 @@ absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name) {
   ScopedFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   socklen_t length = 0;
   const sockaddr_un address = AbstractAddress(name, &length);
-  if (!socket.valid() ||
-      connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-    return absl::UnavailableError(fmt::format("cannot connect to {}: {}", name, strerror(errno)));
+  // A listener that stands still has room for a few connections; the next one waits.
+  int error = socket.valid() && LimitSends(socket.get(), deadline) ? EINTR : errno;
+  while (error == EINTR && std::chrono::steady_clock::now() < deadline) {
+    const int rc = connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length);
+    if (rc == 0) return socket;
+    error = errno;
   }
-  return socket;
+  const std::string message = fmt::format("cannot connect to {}: {}", name, strerror(error));
+  if (error == ECONNREFUSED) return absl::NotFoundError(message);
+  if (error == EAGAIN || error == EINTR) return absl::DeadlineExceededError(message);
+  return absl::UnavailableError(message);
 }
 
 bool PeerIsSameUser(const ScopedFd& socket) {

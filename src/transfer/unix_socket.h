@@ -17,8 +17,9 @@ namespace tandem::transfer {
 /// Listens, without blocking, under a name of its own, which goes to `name`.
 absl::StatusOr<ScopedFd> ListenOnUnixSocket(std::string* name);
 
-/// InvalidArgument unless `name` starts with '@'; Unavailable if nobody listens there.
-absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name);
+/// InvalidArgument unless `name` starts with '@'; NotFound if nobody listens there: such a name
+/// ends with its process. DeadlineExceeded if whoever listens does not take the connection.
+absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name, TimePoint deadline);
 
 /// Whether the process at the other end runs under this process's user.
 bool PeerIsSameUser(const ScopedFd& socket);

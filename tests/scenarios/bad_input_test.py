@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import tempfile
@@ -24,38 +25,87 @@ class CommandLineTest(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
 
-    def fails(self, *arguments, says, code=2, environment=None, seconds=60):
+    def fails(self, *arguments, says, accepts, code=2, environment=None, seconds=60):
+        """`says` names what is wrong, `accepts` is what there might stand instead."""
         result = subprocess.run([harness.PROGRAM, *map(str, arguments)], capture_output=True,
                                 text=True, timeout=seconds * harness.PATIENCE,
                                 env=os.environ | (environment or {}))
         output = result.stdout + result.stderr
         self.assertEqual(result.returncode, code, output)
-        for text in says:
+        for text in (*says, *([accepts] if isinstance(accepts, str) else accepts)):
             self.assertIn(text, output)
 
     def test_commands_and_flags(self):
-        self.fails("serv", says=["serv", "serve"])
-        self.fails("serve", harness.MODEL, "--max-model-length=5", says=["--max-model-length"])
-        self.fails("serve", harness.MODEL, "--port=99999", says=["port", "99999", "65535"])
-        self.fails("serve", harness.MODEL, "--max-num-seqs=many", says=["max-num-seqs", "many"])
-        self.fails("serve", harness.MODEL, "--kv-transfer-config={", says=["kv-transfer-config"])
+        self.fails("serv", says=["serv"], accepts="serve")
+        self.fails("serve", harness.MODEL, "--max-model-length=5", says=["--max-model-length"],
+                   accepts="--max-model-len?")
+        for flag, value, accepts in (
+                ("port", "99999", "from 0 to 65535"), ("port", "abc", "from 0 to 65535"),
+                ("max-num-seqs", "many", "from 1 to 65536"), ("seed", "x", "at least 0"),
+                ("max-model-len", "abc", "k (1000) or K (1024)"),
+                ("shutdown-grace", "soon", "from 0 to 86400"),
+                ("kv-cache-memory", "much", "kb, mb, gb or tb")):
+            self.fails("serve", harness.MODEL, f"--{flag}={value}",
+                       says=[f"--{flag}: '{value}' is not accepted"], accepts=accepts)
+        self.fails("serve", harness.MODEL, "--kv-transfer-config={", says=["kv-transfer-config"],
+                   accepts="JSON")
         self.fails("serve", harness.MODEL,
                    '--kv-transfer-config={"kv_connector":"LMCacheConnectorV1","kv_role":"producer"}',
-                   says=["kv_role", "producer", "kv_producer", "kv_consumer", "kv_both"])
+                   says=["kv_role", "producer"],
+                   accepts=["kv_producer", "kv_consumer", "kv_both"])
         self.fails("serve", harness.MODEL, '--kv-transfer-config={"kv_connector":"NixlConnector"}',
-                   says=["kv_connector", "NixlConnector", "LMCacheConnectorV1"])
-        self.fails("master", "--rpc_port=abc", says=["rpc_port", "abc"])
-        self.fails("master", "--rpc_prot=1", says=["rpc_prot", "rpc_port"])
-        self.fails("master", "--eviction_ratio=1.5", says=["eviction_ratio", "1.5"])
+                   says=["kv_connector", "NixlConnector"], accepts="LMCacheConnectorV1")
+        self.fails("master", "--rpc_port=abc", says=["rpc_port", "abc"], accepts="0 to 65535")
+        self.fails("master", "--rpc_prot=1", says=["rpc_prot"], accepts="rpc_port")
+        self.fails("master", "--eviction_ratio=1.5", says=["eviction_ratio", "1.5"],
+                   accepts="a number 0 to 1")
         self.fails("master", "--allocation_strategy=fastest",
-                   says=["allocation_strategy", "fastest", "random", "free_ratio_first"])
-        self.fails("proxy", "--prefiller-hots=x", says=["--prefiller-hots"])
+                   says=["allocation_strategy", "fastest"], accepts=["random", "free_ratio_first"])
+
+    def test_flags_of_the_proxy(self):
+        self.fails("proxy", "--prefiller-hots=x", says=["--prefiller-hots"], accepts="--help")
         self.fails("proxy", "--prefiller-host=a,b", "--prefiller-port=1,2,3",
-                   says=["prefiller-host", "prefiller-port"])
+                   says=["prefiller-host", "prefiller-port"], accepts="accepted are lists of")
+        for flag, value, accepts in (
+                ("prefiller-port", "abc", "from 1 to 65535"),
+                ("decoder-port", "8200,x", "from 1 to 65535"),
+                ("num-prefillers", "x", "from 1 to 65535"),
+                ("idle-timeout", "0", "from 0.001 to 86400"),
+                ("shutdown-grace", "soon", "from 0 to 86400")):
+            self.fails("proxy", f"--{flag}={value}", says=[f"--{flag}: '{value.split(',')[-1]}'"],
+                       accepts=accepts)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.fails("proxy", "--host=127.0.0.1", f"--port={port}", says=[f"127.0.0.1:{port}"],
+                       accepts="--port choose another", code=1)
+
+    def test_flags_of_up(self):
+        def refused(*flags, says, accepts):
+            self.fails("up", harness.MODEL, "--port-base=0", *flags, says=says, accepts=accepts)
+        for flag, value, accepts in (
+                ("port-base", "abc", "from 0 to 65530"), ("rpc-port", "-1", "from 0 to 65535"),
+                ("threads", "many", "from 0 to 4096"), ("grace", "soon", "from 0 to 86400"),
+                ("segment-size", "lots", "kb, mb, gb or tb")):
+            refused(f"--{flag}={value}", says=[f"--{flag}: '{value}' is not accepted"],
+                    accepts=accepts)
+        refused("--host=192.0.2.1", says=["--host 192.0.2.1", "not an address of this host"],
+                accepts=["127.0.0.1", "0.0.0.0"])
+        refused("--", "--nonsense", says=["--nonsense", "after --"], accepts="tandem serve")
+        refused("--", "--seed=x", says=["--seed: 'x'", "after --"], accepts="at least 0")
+
+    def test_what_only_the_model_can_judge(self):
+        self.fails("serve", harness.MODEL, "--port=0", "--max-model-len=100000",
+                   says=["--max-model-len: 100000"], accepts="the model takes 1 to 8192 tokens")
+        self.fails("serve", harness.MODEL, "--port=0", "--kv-cache-memory=1",
+                   says=["--kv-cache-memory: 1 bytes"], accepts="it takes at least")
 
     def test_models(self):
-        self.fails("serve", "/nowhere/model.gguf", says=["/nowhere/model.gguf"], code=1)
-        self.fails("serve", "nobody/nothing", says=["nobody/nothing", "hub"], code=1)
+        self.fails("serve", "/nowhere/model.gguf", says=["/nowhere/model.gguf"],
+                   accepts="a GGUF file, a checkpoint directory or a hub name", code=1)
+        self.fails("serve", "nobody/nothing", says=["nobody/nothing"], accepts="hub",
+                   code=1)
         whole = harness.MODEL.read_bytes()
         for name, content in (("truncated", whole[:2_000_000]), ("half", whole[:len(whole) // 2]),
                               ("magic", b"GGML" + whole[4:100_000]),
@@ -64,27 +114,32 @@ class CommandLineTest(unittest.TestCase):
             path = self.directory / f"{name}.gguf"
             path.write_bytes(content)
             with self.subTest(name):
-                self.fails("serve", path, says=[f"{name}.gguf"], code=1)
+                # Of a broken file there is nothing else to say than where it breaks.
+                self.fails("serve", path, says=[f"{name}.gguf"], accepts=[], code=1)
 
-    def serve_with(self, text, says, code=2, seconds=60):
+    def serve_with(self, text, says, accepts, code=2, seconds=60):
         path = self.directory / "config.yaml"
         path.write_text(text)
         self.fails("serve", harness.MODEL, "--port=0",
                    '--kv-transfer-config={"kv_connector":"LMCacheConnectorV1","kv_role":"kv_both"}',
-                   says=says, code=code, environment={"LMCACHE_CONFIG_FILE": str(path)},
-                   seconds=seconds)
+                   says=says, accepts=accepts, code=code,
+                   environment={"LMCACHE_CONFIG_FILE": str(path)}, seconds=seconds)
 
     def test_yaml(self):
-        self.serve_with("chunk_size: [256\n", says=["config.yaml"])
-        self.serve_with("chunk_size: many\n", says=["chunk_size", "many"])
-        self.serve_with("chunk_size: -256\n", says=["chunk_size", "-256"])
+        self.serve_with("chunk_size: [256\n", says=["config.yaml"], accepts="YAML")
+        self.serve_with("chunk_size: many\n", says=["chunk_size", "many"],
+                        accepts="from 1 to 65536")
+        self.serve_with("chunk_size: -256\n", says=["chunk_size", "-256"],
+                        accepts="from 1 to 65536")
+        self.serve_with("chunk_size: 256\nchunk_size: 128\n",
+                        says=["config.yaml:1", "config.yaml:2", "chunk_size"], accepts="once")
         self.serve_with("remote_url: 'http://x:1/'\n",
-                        says=["remote_url", "http://x:1/", "mooncakestore://"])
+                        says=["remote_url", "http://x:1/"], accepts="mooncakestore://")
         self.serve_with("remote_serde: cachegen\nremote_url: 'mooncakestore://127.0.0.1:1/'\n",
-                        says=["remote_serde", "cachegen", "naive"])
+                        says=["remote_serde", "cachegen"], accepts="naive")
         self.fails("serve", harness.MODEL,
                    '--kv-transfer-config={"kv_connector":"LMCacheConnectorV1","kv_role":"kv_both"}',
-                   says=["LMCACHE_CONFIG_FILE", "/nowhere.yaml"],
+                   says=["LMCACHE_CONFIG_FILE", "/nowhere.yaml"], accepts="a YAML file's path",
                    environment={"LMCACHE_CONFIG_FILE": "/nowhere.yaml"})
 
     def config(self, rpc, address=None, metadata="P2PHANDSHAKE", **extra):
@@ -98,9 +153,10 @@ class CommandLineTest(unittest.TestCase):
         nobody = unused_port()
         # The master's --rpc_port, remote_url and master_server_address belong together.
         self.serve_with(self.config(nobody, f"127.0.0.1:{nobody + 1}"),
-                        says=["remote_url", "master_server_address", str(nobody), str(nobody + 1)])
-        self.serve_with(self.config(nobody), says=["remote_url", f"127.0.0.1:{nobody}"], code=1,
-                        seconds=90)
+                        says=["remote_url", "master_server_address", str(nobody), str(nobody + 1)],
+                        accepts="rpc_port")
+        self.serve_with(self.config(nobody), says=["remote_url", f"127.0.0.1:{nobody}"],
+                        accepts="--rpc_port", code=1, seconds=90)
         master = harness.Role("master", ["master", "--rpc_port=0", "--rpc_address=127.0.0.1",
                                          "--metrics_port=0"], self.directory,
                               ready_flag="--ready_file").start()
@@ -108,24 +164,76 @@ class CommandLineTest(unittest.TestCase):
         # metadata_server has to be the HTTP metadata endpoint.
         self.serve_with(self.config(master.ports["rpc"],
                                     metadata=f"http://127.0.0.1:{nobody}/metadata"),
-                        says=["metadata_server", f"http://127.0.0.1:{nobody}/metadata"], code=1,
-                        seconds=90)
+                        says=["metadata_server", f"http://127.0.0.1:{nobody}/metadata"],
+                        accepts="http_metadata_server_port", code=1, seconds=90)
         # A device that is not there.
         self.serve_with(self.config(master.ports["rpc"], protocol="rdma", device_name="mlx5_77"),
-                        says=["mlx5_77", "device_name", "tcp"], code=1, seconds=90)
+                        says=["mlx5_77", "device_name"], accepts="tcp", code=1, seconds=90)
         self.serve_with(self.config(master.ports["rpc"], protocol="nvlink"),
-                        says=["protocol", "nvlink", "tcp", "rdma"])
+                        says=["protocol", "nvlink"], accepts=["tcp", "rdma"])
+
+    def test_keys_without_effect_are_said_once(self):
+        master = harness.Role("master", ["master", "--rpc_port=0", "--rpc_address=127.0.0.1",
+                                         "--metrics_port=0"], self.directory,
+                              ready_flag="--ready_file").start()
+        self.addCleanup(master.stop)
+        path = self.directory / "config.yaml"
+        path.write_text(self.config(master.ports["rpc"], local_hostname="192.0.2.1",
+                                    protocol="tcp", device_name="mlx5_0"))
+        serve = harness.Role("serve", [
+            "serve", harness.MODEL, "--host=127.0.0.1", "--port=0",
+            '--kv-transfer-config={"kv_connector":"LMCacheConnectorV1","kv_role":"kv_both"}'],
+            self.directory, {"LMCACHE_CONFIG_FILE": str(path)}).start()
+        self.assertEqual(serve.stop(), 0)
+        for text in ("device_name: mlx5_0 has no effect",
+                     "local_hostname: 192.0.2.1 is not an address of this host"):
+            self.assertEqual(serve.log().count(text), 1, serve.log())
+
+    def proxy_to(self, prefiller, decoder):
+        proxy = harness.Role("proxy", ["proxy", "--host=127.0.0.1", "--port=0",
+                                       "--prefiller-host=127.0.0.1",
+                                       f"--prefiller-port={prefiller}",
+                                       "--decoder-host=127.0.0.1", f"--decoder-port={decoder}"],
+                             self.directory).start()
+        self.addCleanup(proxy.stop)
+        return proxy
 
     def test_the_proxys_ports(self):
         nobody = unused_port()
-        proxy = harness.Role("proxy", ["proxy", "--host=127.0.0.1", "--port=0",
-                                       "--prefiller-host=127.0.0.1", f"--prefiller-port={nobody}",
-                                       "--decoder-host=127.0.0.1", f"--decoder-port={nobody}"],
-                             self.directory).start()
-        self.addCleanup(proxy.stop)
+        proxy = self.proxy_to(nobody, nobody)
         status, _, text = proxy.request("POST", "/v1/completions", harness.completion("x"))
         self.assertEqual(status, 503, text)
-        self.assertIn(str(nobody), json.loads(text)["error"]["message"])
+        for word in (f"127.0.0.1:{nobody}", "--decoder-port"):
+            self.assertIn(word, json.loads(text)["error"]["message"])
+
+    def test_the_proxys_ports_are_not_the_metadata_servers(self):
+        master = harness.Role("master", [
+            "master", "--rpc_port=0", "--rpc_address=127.0.0.1", "--metrics_port=0",
+            "--enable_http_metadata_server=true", "--http_metadata_server_host=127.0.0.1",
+            "--http_metadata_server_port=0"], self.directory, ready_flag="--ready_file").start()
+        self.addCleanup(master.stop)
+        port = master.ports["metadata"]
+        proxy = self.proxy_to(port, port)
+        problems = problems_of(proxy)
+        for role in ("prefiller", "decoder"):
+            for word in (f"--{role}-host", f"--{role}-port", f"127.0.0.1:{port}", "/v1/models",
+                         "404", "expected"):
+                self.assertIn(word, problems[f"{role}s"])
+            proxy.expect_logged(re.escape(problems[f"{role}s"]))
+        for path in ("/v1/completions", "/v1/chat/completions"):
+            status, _, text = proxy.request("POST", path, harness.completion("x"))
+            self.assertEqual(status, 503, text)
+            for word in ("--decoder-host", "--decoder-port", f"127.0.0.1:{port}"):
+                self.assertIn(word, json.loads(text)["error"]["message"])
+
+
+def problems_of(proxy, roles=("prefillers", "decoders")):
+    """What the proxy says is wrong with the first of each role, once it has found out."""
+    def health():
+        told = json.loads(proxy.request("GET", "/health")[2])
+        found = {role: told[role][0]["problem"] for role in roles}
+        return found if all(found.values()) else None
+    return harness.wait_until(health, 10, "the proxy to find out what its ports are")
 
 
 class RequestTest(unittest.TestCase):
@@ -141,6 +249,36 @@ class RequestTest(unittest.TestCase):
             self.assertEqual(set(error), {"message", "type", "param", "code"})
             for word in says:
                 self.assertIn(word, error["message"])
+
+    def proxy_to(self, prefiller, decoder):
+        proxy = harness.Role("other", ["proxy", "--host=127.0.0.1", "--port=0",
+                                       f"--prefiller-port={prefiller}",
+                                       f"--decoder-port={decoder}"], self.d.directory).start()
+        self.addCleanup(proxy.stop)
+        return proxy
+
+    def test_swapped_ports_of_the_proxy_are_told(self):
+        prefiller, decoder = self.d.prefillers[0].port, self.d.decoders[0].port
+        problems = problems_of(self.proxy_to(decoder, prefiller))
+        self.assertIn("--prefiller-port", problems["prefillers"])
+        self.assertIn("kv_consumer", problems["prefillers"])
+        self.assertIn("--decoder-port", problems["decoders"])
+        self.assertIn("kv_producer", problems["decoders"])
+        # One of the two for both.
+        proxy = self.proxy_to(decoder, decoder)
+        self.assertIn("kv_consumer", problems_of(proxy, ["prefillers"])["prefillers"])
+        text = proxy.post("/v1/completions", harness.completion("Hello", max_tokens=2))
+        self.assertEqual(text["usage"]["completion_tokens"], 2)
+        # The right ones are no problem.
+        for role in ("prefillers", "decoders"):
+            told = json.loads(self.d.proxy.request("GET", "/health")[2])[role][0]
+            self.assertEqual(told["problem"], "")
+
+    def test_only_the_metadata_server_for_the_prefiller(self):
+        proxy = self.proxy_to(self.d.master.ports["metadata"], self.d.decoders[0].port)
+        problems_of(proxy, ["prefillers"])
+        text = proxy.post("/v1/completions", harness.completion("Hello", max_tokens=2))
+        self.assertEqual(text["usage"]["completion_tokens"], 2)
 
     def test_completions(self):
         path = "/v1/completions"

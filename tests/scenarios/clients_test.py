@@ -94,7 +94,7 @@ class CurlTest(unittest.TestCase):
                     reply = json.loads(result.stdout)
                     self.assertGreater(len(reply["choices"][0]["message"]["content"]), 20)
             for role in (d.prefillers[0], d.decoders[0], d.proxy):
-                self.assertIn("from-curl", role.log(), f"{role.name} does not name the request")
+                role.expect_logged("from-curl")
 
 
 if __name__ == "__main__":

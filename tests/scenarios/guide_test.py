@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -113,6 +114,33 @@ class Guide:
         return self.get("metrics", "/get_all_keys")[1].split()
 
 
+class CloneTest(unittest.TestCase):
+    """A clone that was built and not installed."""
+
+    def test_every_script_finds_what_the_clone_built(self):
+        with tempfile.TemporaryDirectory(prefix="tandem-clone-") as directory:
+            clone = pathlib.Path(directory)
+            shutil.copytree(GUIDE, clone / "examples" / "guide")
+            (clone / "build" / "bin").mkdir(parents=True)
+            for name in ("tandem", "mooncake_master"):
+                program = clone / "build" / "bin" / name
+                program.write_text(f"#!/bin/sh\necho ran {name} \"$@\"\n")
+                program.chmod(0o755)
+            environment = {key: value for key, value in os.environ.items() if key != "TANDEM"}
+            for command, ran in (
+                    (["sh", "start_master.sh"], "ran mooncake_master -v=1 --rpc_port=50051"),
+                    (["bash", "disagg_vllm_launcher.sh", "decoder", "m"], "ran tandem serve m"),
+                    (["python3", "disagg_proxy_server.py", "--port=9000"],
+                     "ran tandem proxy --port=9000")):
+                with self.subTest(command):
+                    result = subprocess.run(
+                        [command[0], clone / "examples" / "guide" / command[1], *command[2:]],
+                        capture_output=True, text=True, timeout=60, cwd="/",
+                        env=environment | {"PATH": "/usr/bin:/bin"})
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    self.assertIn(ran, result.stdout)
+
+
 class GuideTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -182,7 +210,7 @@ class GuideTest(unittest.TestCase):
         for role in (self.guide.prefiller, self.guide.decoder):
             self.assertEqual(role.log().count("max_local_cpu_size: 100 has no effect"), 1, role.log())
             # The guide's 30 GB are lowered to what the machine can lend, or granted.
-            self.assertRegex(role.log(), r"joined the store at mooncakestore://\S+ with \d+ MiB")
+            role.expect_logged(r"joined the store at mooncakestore://\S+ with \d+ MiB")
 
     def test_metadata_and_admin_pages(self):
         self.assertEqual(self.guide.get("metadata", "/health")[0], 200)

@@ -1,54 +1,31 @@
 """The Python module mooncake.store against a real master, called as LMCache and vLLM call it."""
 
 import ctypes
+import itertools
 import os
+import signal
+import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
 import harness
+from python_store import (INVALID, LEASED, MEBIBYTE, MISSING, NO_SPACE, OK,
+                          MooncakeDistributedStore, PythonStoreCase, ReplicateConfig, address)
 
-# Before the library is loaded: its memory hooks and ThreadSanitizer do not agree.
-os.environ.setdefault("UCX_MEM_EVENTS", "n")
-sys.path.insert(0, str(harness.BUILD / "python"))
-try:
-    from mooncake.store import MooncakeDistributedStore, ReplicateConfig
-except ImportError as error:
-    raise unittest.SkipTest(f"mooncake.store is not built for this Python: {error}")
-
-MEBIBYTE = 1 << 20
-OK, NO_SPACE, INVALID, MISSING, LEASED, RPC_FAILED = 0, -200, -600, -704, -706, -900
-
-
-def address(buffer):
-    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+# Holds a buffer of the object until it is killed.
+HOLDER = """
+import sys
+from mooncake.store import MooncakeDistributedStore
+store = MooncakeDistributedStore()
+assert store.setup("127.0.0.1", "P2PHANDSHAKE", 0, 1 << 20, "tcp", "", sys.argv[1]) == 0
+buffer = store.get_buffer("held")
+print("holding", len(buffer), flush=True)
+sys.stdin.read()
+"""
 
 
-class PythonStoreTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.directory = tempfile.TemporaryDirectory(prefix="tandem-test-")
-        cls.addClassCleanup(cls.directory.cleanup)
-        cls.master = harness.Role(
-            "master", ["master", "--rpc_port=0", "--metrics_port=0",
-                       "--enable_http_metadata_server=true", "--http_metadata_server_port=0"],
-            cls.directory.name, ready_flag="--ready_file").start()
-        cls.addClassCleanup(cls.master.stop)
-        cls.address = f"127.0.0.1:{cls.master.ports['rpc']}"
-        cls.metadata = f"http://127.0.0.1:{cls.master.ports['metadata']}/metadata"
-
-    def connect(self, segment=64 * MEBIBYTE):
-        store = MooncakeDistributedStore()
-        self.addCleanup(store.close)
-        self.assertEqual(store.setup("127.0.0.1", self.metadata, segment, 64 * MEBIBYTE, "tcp", "",
-                                     self.address), OK)
-        return store
-
-    def setUp(self):
-        self.store = self.connect()
-        self.addCleanup(self.store.remove_all, True)
-
+class PythonStoreTest(PythonStoreCase):
     def test_put_and_get(self):
         value = os.urandom(100_000)
         self.assertEqual(self.store.put("key", value), OK)
@@ -99,17 +76,16 @@ class PythonStoreTest(unittest.TestCase):
     def test_pointers(self):
         source, target = bytearray(os.urandom(10_000)), bytearray(10_000)
         self.assertEqual(self.store.register_buffer(address(source), len(source)), OK)
+        self.assertEqual(self.store.register_buffer(address(target), len(target)), OK)
         self.assertEqual(self.store.put_from("key", address(source), len(source)), OK)
         self.assertEqual(self.store.get_into("key", address(target), len(target)), 10_000)
         self.assertEqual(source, target)
         self.assertEqual(self.store.get_into("key", address(target), 9_999), INVALID)
         self.assertEqual(self.store.get_into("missing", address(target), 10), MISSING)
-        self.assertEqual(self.store.unregister_buffer(address(source)), OK)
-        self.assertEqual(self.store.unregister_buffer(address(source)), INVALID)
 
         halves = [address(source), address(source) + 5_000]
         self.assertEqual(self.store.batch_put_from(["a", "b"], halves, [5_000, 5_000]), [OK, OK])
-        target = bytearray(10_000)
+        target[:] = bytes(10_000)
         into = [address(target), address(target) + 5_000]
         self.assertEqual(self.store.batch_get_into(["a", "b"], into, [5_000, 5_000]),
                          [5_000, 5_000])
@@ -118,13 +94,13 @@ class PythonStoreTest(unittest.TestCase):
         self.assertEqual(
             self.store.batch_put_from_multi_buffers(["c"], [halves], [[5_000, 5_000]]), [OK])
         self.assertEqual(self.store.get("c"), source)
-        target = bytearray(10_000)
+        target[:] = bytes(10_000)
         into = [address(target), address(target) + 2_000]
         self.assertEqual(
             self.store.batch_get_into_multi_buffers(["c"], [into], [[2_000, 8_000]]), [10_000])
         self.assertEqual(source, target)
-        with self.assertRaises(ValueError):
-            self.store.batch_put_from(["d"], halves, [1])
+        for buffer in (source, target):
+            self.assertEqual(self.store.unregister_buffer(address(buffer)), OK)
 
     def test_removal(self):
         for key in ("r/1", "r/2", "s/1"):
@@ -160,16 +136,79 @@ class PythonStoreTest(unittest.TestCase):
             "device_name": "", "master_server_address": self.address}), OK)
         self.assertEqual(store.put("key", b"value"), OK)
 
-    def test_wrong_setups_and_calls_without_one_fail(self):
-        store = MooncakeDistributedStore()
-        self.assertEqual(store.setup("127.0.0.1", "P2PHANDSHAKE", MEBIBYTE, MEBIBYTE, "tcp", "",
-                                     "127.0.0.1:1"), RPC_FAILED)
-        self.assertEqual(store.setup("127.0.0.1", "P2PHANDSHAKE", MEBIBYTE, MEBIBYTE, "string", "",
-                                     self.address), INVALID)
-        self.assertEqual(store.put("key", b"value"), INVALID)
-        self.assertEqual(store.get("key"), b"")
-        self.assertEqual(store.is_exist("key"), -1)
-        self.assertEqual(store.close(), OK)
+    def test_a_killed_holder_lets_go(self):
+        owner = self.connect(segment=4 * MEBIBYTE)
+        config = ReplicateConfig()
+        config.preferred_segment = owner.get_hostname()
+        value = os.urandom(3 * MEBIBYTE)
+        self.assertEqual(owner.put("held", value, config), OK)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, self.address], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(harness.BUILD / "python")})
+        self.addCleanup(holder.stdout.close)
+        self.addCleanup(holder.stdin.close)
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.kill)
+        self.assertIn(b"holding", holder.stdout.readline())
+        self.assertEqual(owner.remove("held", force=True), OK)
+        self.store.close()  # the pool has no other segment
+        # The master has the room, but who holds it has it still.
+        keys = map(str, itertools.count())
+        self.assertEqual(owner.put(next(keys), value), NO_SPACE)
+        holder.send_signal(signal.SIGSTOP)
+        self.assertEqual(owner.put(next(keys), value), NO_SPACE)
+        holder.kill()
+        harness.wait_until(lambda: owner.put(next(keys), value) == OK, 10,
+                           "the room to be let go")
+
+    def test_a_forked_child_is_told(self):
+        self.assertEqual(self.store.put("key", b"value"), OK)
+        buffer = self.store.get_buffer("key")
+
+        def in_child(call):
+            """Whether the call fails as it shall, in a forked child."""
+            child = os.fork()
+            if child:
+                return os.waitpid(child, 0)[1] == 0
+            try:
+                call()
+            except RuntimeError as error:
+                os._exit(0 if "spawn" in str(error) else 2)
+            os._exit(1)
+
+        self.assertTrue(in_child(lambda: self.store.get("key")))
+        self.assertTrue(in_child(lambda: self.store.put("other", b"value")))
+        self.assertTrue(in_child(lambda: MooncakeDistributedStore().setup(
+            "127.0.0.1", "P2PHANDSHAKE", 0, MEBIBYTE, "tcp", "", self.address)))
+        child = os.fork()
+        if child == 0:
+            del buffer  # lets go of nothing that the parent holds
+            self.store.close()
+            os._exit(0)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertEqual(bytes(buffer), b"value")
+        self.assertEqual(self.store.get("key"), b"value")
+
+    def test_calls_release_the_interpreter(self):
+        """Another thread runs while a call waits: here for a master that does not answer."""
+        self.assertEqual(self.store.put("key", b"value"), OK)
+        self.master.signal(signal.SIGSTOP)
+        try:
+            for call in (lambda: self.store.get("key2"), lambda: self.store.put("key3", b"value"),
+                         lambda: self.store.is_exist("key"), lambda: self.store.remove("key"),
+                         lambda: self.store.get_size("key"), lambda: self.store.put_batch(
+                             ["key4"], [b"value"]), lambda: self.store.remove_all()):
+                entered = threading.Event()
+                waiting = threading.Thread(target=lambda: (entered.set(), call()))
+                waiting.start()
+                self.assertTrue(entered.wait(10))
+                self.assertTrue(waiting.is_alive())  # which this thread would not get to see
+                self.master.signal(signal.SIGCONT)
+                waiting.join(timeout=30 * harness.PATIENCE)
+                self.assertFalse(waiting.is_alive())
+                self.master.signal(signal.SIGSTOP)
+        finally:
+            self.master.signal(signal.SIGCONT)
 
     def test_threads_run_side_by_side(self):
         failures = []

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -95,16 +96,84 @@ class StoreCommandTest(unittest.TestCase):
         entry.close()
         self.assertIn("(-200)", self.fail(1, "put", "key", "-", stdin=b"value"))
 
+    def test_top_shows_the_pool(self):
+        self.succeed("put", "key", "-", stdin=bytes(1 << 20))
+        metrics = f"--metrics=127.0.0.1:{self.master.ports['metrics']}"
+        views = [json.loads(line) for line in self.succeed(
+            "top", metrics, "--interval=0.05", "--count=2", "--json").splitlines()]
+        self.assertEqual(len(views), 2)
+        for view in views:
+            self.assertEqual((view["objects"], view["used"]), (1, 1 << 20))
+            self.assertEqual([(segment["name"], segment["used"]) for segment in view["segments"]],
+                             [(f"127.0.0.1:{self.node.ports['data']}", 1 << 20)])
+        table = self.succeed("top", metrics, "--count=1").decode()
+        self.assertIn("1.0 MiB of 64.0 MiB", table)
+        self.assertIn("--metrics", self.fail(1, "top", "--metrics=127.0.0.1:1"))
+        self.assertIn("--interval", self.fail(2, "top", "--interval=0"))
+
+    def test_top_ends_with_a_signal(self):
+        top = subprocess.Popen(
+            [harness.PROGRAM, "store", "top", "--interval=60", f"--master={self.address}",
+             f"--metrics=127.0.0.1:{self.master.ports['metrics']}"], stdout=subprocess.PIPE)
+        self.addCleanup(top.stdout.close)
+        self.addCleanup(top.kill)
+        self.assertIn(b"pool", top.stdout.readline())
+        top.send_signal(signal.SIGINT)
+        self.assertEqual(top.wait(timeout=20), 0)
+
+    def test_bench_measures(self):
+        report = json.loads(self.succeed("bench", "--seconds=0.05", "--object-sizes=4KB,1MB",
+                                         "--segment-size=256MB", "--json"))
+        self.assertEqual({figure["object_bytes"] for figure in report["figures"]}, {4096, 1 << 20})
+        self.assertEqual(self.succeed("ls"), b"")  # nothing stays
+
+    def test_results_in_json(self):
+        source = self.directory / "in"
+        source.write_bytes(bytes(1000))
+        self.assertEqual(json.loads(self.succeed("put", "key", str(source), "--json")),
+                         {"key": "key", "size": 1000})
+        target = self.directory / "out"
+        self.assertEqual(json.loads(self.succeed("get", "key", str(target), "--json")),
+                         {"key": "key", "size": 1000, "file": str(target)})
+        self.assertEqual(json.loads(self.succeed("rm", "--force", "key", "--json")),
+                         {"removed": ["key"]})
+
     def test_a_masters_restart_loses_no_object(self):
         self.succeed("put", "kept", "-", stdin=b"value")
         self.succeed("put", "removed", "-", stdin=b"value")
+        # A removal that was answered is for good, however soon the master dies.
         self.succeed("rm", "removed")
-        harness.wait_until(lambda: "removed" not in self.succeed("ls").decode(), 10, "the removal")
         self.master.kill()
         self.fail(1, "get", "kept")
         self.master.restart()
         harness.wait_until(lambda: self.run_store("get", "kept").stdout == b"value", 10,
                            "the object to be registered again")
+        self.assertEqual(self.succeed("ls").decode().split(), ["kept"])
+
+    def test_a_removal_needs_its_owners_word(self):
+        self.succeed("put", "key", "-", stdin=b"value")
+        self.node.signal(signal.SIGSTOP)
+        try:
+            self.assertIn("(-900)", self.fail(1, "rm", "key"))
+        finally:
+            self.node.signal(signal.SIGCONT)
+        self.assertIn("not found", self.fail(1, "rm", "key"))
+        # Of a dead owner it needs none.
+        self.succeed("put", "key", "-", stdin=b"value")
+        self.node.kill()
+        self.succeed("rm", "key")
+
+    def test_a_paused_node_is_a_miss_and_keeps_its_objects(self):
+        self.succeed("put", "key", "-", stdin=b"value")
+        self.node.signal(signal.SIGSTOP)
+        try:
+            self.assertIn("cannot get key", self.fail(1, "get", "key"))
+        finally:
+            self.node.signal(signal.SIGCONT)
+        # It serves nothing until the master has said that the pool still counts on it.
+        harness.wait_until(lambda: self.run_store("get", "key").returncode == 0, 10,
+                           "the node to be heard")
+        self.assertEqual(self.succeed("get", "key"), b"value")
 
     def test_a_killed_node_is_a_miss(self):
         self.succeed("put", "key", "-", stdin=b"value")

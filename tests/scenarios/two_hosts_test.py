@@ -14,54 +14,11 @@ import tempfile
 import unittest
 
 import harness
+from hosts import A, B, Hosts
 
 GUIDE = harness.SOURCE / "examples" / "guide"
-A, B = "10.83.46.1", "10.83.46.2"
 REQUEST = harness.chat("Explain how KV cache reuse helps long-context serving. " * 40,
                        max_tokens=32, temperature=0)
-
-
-def ip(*arguments, check=True):
-    return subprocess.run(["ip", *arguments], check=check, capture_output=True, text=True)
-
-
-class Hosts:
-    """Two namespaces, "a" and "b", that reach each other as 10.83.46.1 and .2."""
-
-    def __init__(self):
-        self.a, self.b = f"tandem-a-{os.getpid()}", f"tandem-b-{os.getpid()}"
-
-    def __enter__(self):
-        if os.geteuid() != 0 or shutil.which("ip") is None:
-            raise unittest.SkipTest("network namespaces need root and iproute2")
-        try:
-            self._join()
-        except subprocess.CalledProcessError as error:
-            self.__exit__()
-            raise unittest.SkipTest(f"network namespaces are not permitted here: "
-                                    f"{' '.join(error.cmd)}: {error.stderr.strip()}") from None
-        return self
-
-    def _join(self):
-        for namespace in (self.a, self.b):
-            ip("netns", "add", namespace)
-        ends = [f"va{os.getpid()}", f"vb{os.getpid()}"]
-        ip("link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
-        for namespace, end, address in ((self.a, ends[0], A), (self.b, ends[1], B)):
-            ip("link", "set", end, "netns", namespace)
-            ip("-n", namespace, "addr", "add", f"{address}/24", "dev", end)
-            ip("-n", namespace, "link", "set", end, "up")
-            ip("-n", namespace, "link", "set", "lo", "up")
-
-    def bytes_received_by_a(self):
-        """What came over the wire from B, as the kernel counts it."""
-        statistics = json.loads(ip("-n", self.a, "-s", "-j", "link", "show",
-                                   f"va{os.getpid()}").stdout)
-        return statistics[0]["stats64"]["rx"]["bytes"]
-
-    def __exit__(self, *_):
-        for namespace in (self.a, self.b):
-            ip("netns", "del", namespace, check=False)
 
 
 class Host:

@@ -81,8 +81,8 @@ void ReadChatLogprobs(FieldReader& fields, GenerationRequest& request) {
   bool wanted = false;
   std::optional<int> top;
   fields.Read("logprobs", wanted);
-  fields.Read("top_logprobs", top, {.least = 0, .most = kMaxLogprobs});
-  if (top.value_or(0) > 0 && !wanted) {
+  fields.Read("top_logprobs", top, {.least = kAllLogprobs});
+  if (top.value_or(0) != 0 && !wanted) {
     fields.FailWith(
         "top_logprobs",
         fmt::format("top_logprobs is accepted only with \"logprobs\": true, got {}", *top));
@@ -120,7 +120,7 @@ absl::StatusOr<ChatRequest> ChatRequest::FromJson(const boost::json::object& bod
   request.conversation = ReadConversation(fields);
   request.generation = ReadGeneration(fields, 1);
   ReadChatLogprobs(fields, request.generation);
-  RefuseUnlessEmpty(fields, "echo");
+  fields.Read("echo", request.echo);
   RETURN_IF_ERROR(fields.status());
   request.generation.ignored_fields = fields.UnreadFields();
   return request;

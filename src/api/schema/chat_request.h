@@ -27,6 +27,7 @@ Conversation ReadConversation(FieldReader& fields);
 struct ChatRequest {
   GenerationRequest generation;
   Conversation conversation;
+  bool echo = false;  ///< The last message stands before the output if both have one role.
 
   /// InvalidArgument names the field, the value and what is accepted.
   static absl::StatusOr<ChatRequest> FromJson(const boost::json::object& body);

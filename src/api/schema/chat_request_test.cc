@@ -42,6 +42,11 @@ TEST(ChatRequestTest, NamesTheMessageThatIsWrong) {
               HasSubstr("messages[0].content must be"));
 }
 
+TEST(ChatRequestTest, RefusesWhatOpenAiHasAndIsNotHere) {
+  EXPECT_THAT(ErrorOf(WithUser(R"("verbosity": "low")")),
+              HasSubstr("verbosity is not supported yet, got \"low\""));
+}
+
 TEST(ChatRequestTest, RefusesTools) {
   EXPECT_THAT(ErrorOf(WithUser(R"("tools": [{"type": "function"}])")),
               HasSubstr("tools is not supported yet"));
@@ -57,8 +62,8 @@ TEST(ChatRequestTest, TopLogprobsNeedLogprobs) {
   EXPECT_EQ(Parse(WithUser(R"("logprobs": true, "top_logprobs": 3)"))->generation.logprobs, 3);
   EXPECT_EQ(Parse(WithUser(R"("logprobs": true)"))->generation.logprobs, 0);
   EXPECT_FALSE(Parse(WithUser(R"("logprobs": false)"))->generation.logprobs);
-  EXPECT_THAT(ErrorOf(WithUser(R"("logprobs": true, "top_logprobs": 21)")),
-              HasSubstr("at most 20, got 21"));
+  EXPECT_THAT(ErrorOf(WithUser(R"("logprobs": true, "top_logprobs": -2)")),
+              HasSubstr("top_logprobs must be an integer of at least -1"));
 }
 
 TEST(ChatRequestTest, ContinuingTheLastMessageNeedsNoGenerationPrompt) {

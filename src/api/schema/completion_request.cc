@@ -8,8 +8,12 @@
 namespace tandem::api {
 namespace {
 
+/// vLLM's limit.
+constexpr size_t kMaxPrompts = 1024;
+
 constexpr std::string_view kAcceptedPrompt =
-    "a string, a list of strings, a list of token ids, or a list of lists of token ids";
+    "a string, a list of strings, a list of token ids, or a list of lists of token ids; of at most "
+    "1024 prompts";
 
 std::optional<Prompt> AsPrompt(const boost::json::value& value) {
   if (value.is_string()) return Prompt(std::string(std::string_view(value.get_string())));
@@ -26,7 +30,7 @@ void ReadPrompts(FieldReader& fields, std::vector<Prompt>& prompts) {
     prompts.push_back(*std::move(single));
     return;
   }
-  if (!found->is_array() || found->get_array().empty()) {
+  if (!found->is_array() || found->get_array().empty() || found->get_array().size() > kMaxPrompts) {
     return fields.Fail("prompt", kAcceptedPrompt);
   }
   for (const boost::json::value& element : found->get_array()) {
@@ -45,7 +49,7 @@ absl::StatusOr<CompletionRequest> CompletionRequest::FromJson(const boost::json:
   fields.Read("echo", request.echo);
   fields.Read("add_special_tokens", request.add_special_tokens);
   request.generation = ReadGeneration(fields, request.echo ? 0 : 1);
-  fields.Read("logprobs", request.generation.logprobs, {.least = 0, .most = kMaxLogprobs});
+  fields.Read("logprobs", request.generation.logprobs, {.least = kAllLogprobs});
   if (request.prompts.size() > 1 && request.generation.kv_transfer) {
     fields.Fail("prompt", "a single prompt in a request with kv_transfer_params");
   }

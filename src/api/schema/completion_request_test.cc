@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 absl::StatusOr<CompletionRequest> Parse(std::string_view text) {
   return CompletionRequest::FromJson(boost::json::parse(text).as_object());
@@ -40,9 +41,9 @@ TEST(CompletionRequestTest, EchoAllowsNoNewTokens) {
 
 TEST(CompletionRequestTest, RefusesWhatIsNotSupported) {
   for (const char* field :
-       {R"("suffix": "x")", R"("best_of": 3)", R"("use_beam_search": true)",
+       {R"("suffix": "x")", R"("use_beam_search": true)",
         R"("response_format": {"type": "json_object"})", R"("guided_json": {"type": "object"})",
-        R"("bad_words": ["x"])", R"("logits_processors": ["x"])", R"("length_penalty": 2)"}) {
+        R"("logits_processors": ["x"])", R"("length_penalty": 2)"}) {
     EXPECT_THAT(ErrorOf(std::string(R"({"prompt": "a", )") + field + "}"),
                 HasSubstr("is not supported yet, got"))
         << field;
@@ -52,13 +53,16 @@ TEST(CompletionRequestTest, RefusesWhatIsNotSupported) {
 TEST(CompletionRequestTest, AcceptsUnsupportedFieldsThatAskForNothing) {
   EXPECT_TRUE(Parse(R"({"prompt": "a", "suffix": null, "tools": [], "tool_choice": "none",
       "response_format": {"type": "text"}, "best_of": 1, "use_beam_search": false,
-      "length_penalty": 1.0, "priority": 0})")
+      "length_penalty": 1.0})")
                   .ok());
 }
 
 TEST(CompletionRequestTest, RemembersUnknownFields) {
   EXPECT_THAT(Parse(R"({"prompt": "a", "colour": "red"})")->generation.ignored_fields,
               ElementsAre("colour"));
+  EXPECT_THAT(
+      Parse(R"({"prompt": "a", "user": "ann", "metadata": {"a": "b"}})")->generation.ignored_fields,
+      IsEmpty());
 }
 
 TEST(CompletionRequestTest, StreamOptionsNeedAStream) {
@@ -80,9 +84,43 @@ TEST(CompletionRequestTest, MinTokensMayExceedAPrefillersSingleToken) {
                   .ok());
 }
 
+TEST(CompletionRequestTest, BestOfIsNoLessThanN) {
+  EXPECT_EQ(Parse(R"({"prompt": "a"})")->generation.best_of, 1);
+  EXPECT_EQ(Parse(R"({"prompt": "a", "n": 3})")->generation.best_of, 3);
+  EXPECT_EQ(Parse(R"({"prompt": "a", "n": 2, "best_of": 5})")->generation.best_of, 5);
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "n": 3, "best_of": 2})"),
+              HasSubstr("best_of must be at least n, 3, got 2"));
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "best_of": 2, "stream": true})"),
+              HasSubstr("best_of above n is not available with \"stream\": true"));
+  EXPECT_TRUE(Parse(R"({"prompt": "a", "n": 2, "best_of": 2, "stream": true})").ok());
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "n": 16385})"), HasSubstr("at most 16384, got 16385"));
+}
+
+TEST(CompletionRequestTest, TakesPriorityAndSalt) {
+  const auto request = Parse(R"({"prompt": "a", "priority": -7, "cache_salt": "mine"})");
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->generation.priority, -7);
+  EXPECT_EQ(request->generation.cache_salt, "mine");
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "priority": "high"})"),
+              HasSubstr("priority must be an integer, got \"high\""));
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "cache_salt": ""})"),
+              HasSubstr("cache_salt must be a string of 1 to 1024 bytes"));
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "cache_salt": ")" + std::string(1025, 'x') + "\"}"),
+              HasSubstr("cache_salt must be a string of 1 to 1024 bytes"));
+}
+
+TEST(CompletionRequestTest, TakesNoMoreThan1024Prompts) {
+  std::string prompts = "[1]";
+  for (int i = 1; i < 1024; ++i) prompts += ",[1]";
+  EXPECT_TRUE(Parse(R"({"prompt": [)" + prompts + "]}").ok());
+  EXPECT_THAT(ErrorOf(R"({"prompt": [[1],)" + prompts + "]}"), HasSubstr("at most 1024 prompts"));
+}
+
 TEST(CompletionRequestTest, AHandOffIsForASingleChoice) {
   EXPECT_THAT(ErrorOf(R"({"prompt": "a", "n": 2, "kv_transfer_params": {"first_tok": 3}})"),
               HasSubstr("n must be 1"));
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "best_of": 2, "kv_transfer_params": {"first_tok": 3}})"),
+              HasSubstr("best_of must be 1"));
   EXPECT_THAT(ErrorOf(R"({"prompt": ["a", "b"], "kv_transfer_params": {"first_tok": 3}})"),
               HasSubstr("prompt must be a single prompt"));
 }

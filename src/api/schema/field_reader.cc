@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "api/schema/error.h"
+#include "base/json.h"
 
 namespace tandem::api {
 namespace {
@@ -64,8 +65,8 @@ std::optional<std::vector<int32_t>> AsTokenIds(const boost::json::value& value) 
 }
 
 std::string Quote(const boost::json::value& value) {
-  std::string text = value.is_double() ? fmt::format("{}", value.get_double())
-                                       : boost::json::serialize(value);
+  std::string text =
+      value.is_double() ? fmt::format("{}", value.get_double()) : boost::json::serialize(value);
   if (text.size() <= kQuotedBytes) return text;
   size_t end = kQuotedBytes;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
@@ -89,6 +90,10 @@ absl::StatusOr<boost::json::object> ParseObject(std::string_view body) {
   if (!value.is_object()) {
     return absl::InvalidArgumentError(
         fmt::format("the body must be a JSON object, got {}", Quote(value)));
+  }
+  if (!IsWritable(value)) {
+    return absl::InvalidArgumentError(
+        "the body holds a number that is too large; numbers go up to 1.7976931348623157e308");
   }
   return std::move(value.get_object());
 }

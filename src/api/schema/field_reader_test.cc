@@ -101,6 +101,8 @@ TEST(ParseObjectTest, SaysWhereTheBodyStopsBeingJson) {
   EXPECT_THAT(std::string(ParseObject("{} x").status().message()), HasSubstr("not valid JSON"));
   EXPECT_THAT(std::string(ParseObject("[1]").status().message()),
               HasSubstr("must be a JSON object, got [1]"));
+  EXPECT_THAT(std::string(ParseObject("{\"a\": [1e400]}").status().message()),
+              HasSubstr("a number that is too large"));
   EXPECT_TRUE(ParseObject(" {\"a\": 1} \n").ok());
 }
 

@@ -7,7 +7,9 @@
 namespace tandem::api {
 namespace {
 
-constexpr int kMaxChoices = 128;
+/// vLLM's limits.
+constexpr int kMaxChoices = 16384;
+constexpr size_t kMaxSaltBytes = 1024;
 
 void ReadStreamOptions(FieldReader& fields, GenerationRequest& request) {
   const boost::json::value* found = fields.Find("stream_options");
@@ -25,15 +27,27 @@ void ReadStreamOptions(FieldReader& fields, GenerationRequest& request) {
   fields.Adopt(options.status());
 }
 
-void ReadBestOf(FieldReader& fields, int n) {
+void ReadChoices(FieldReader& fields, GenerationRequest& request) {
+  fields.Read("n", request.n, {.least = 1, .most = kMaxChoices});
   std::optional<int> best_of;
-  fields.Read("best_of", best_of, {.least = 1});
-  if (best_of && *best_of != n) {
-    fields.FailWith(
-        "best_of",
-        fmt::format("best_of other than n is not supported yet, got {}; only {} is accepted",
-                    *best_of, n));
+  fields.Read("best_of", best_of, {.least = 1, .most = kMaxChoices});
+  request.best_of = best_of.value_or(request.n);
+  if (request.best_of < request.n) {
+    fields.Fail("best_of", fmt::format("at least n, {}", request.n));
   }
+}
+
+void ReadCacheSalt(FieldReader& fields, std::string& salt) {
+  fields.Read("cache_salt", salt);
+  if (fields.Find("cache_salt") != nullptr && (salt.empty() || salt.size() > kMaxSaltBytes)) {
+    fields.Fail("cache_salt", "a string of 1 to 1024 bytes");
+  }
+}
+
+void ReadPriority(FieldReader& fields, int64_t& priority) {
+  std::optional<int64_t> given;
+  fields.Read("priority", given);
+  priority = given.value_or(priority);
 }
 
 void ReadKvTransfer(FieldReader& fields, std::optional<KvTransferParams>& kv_transfer) {
@@ -56,11 +70,19 @@ void CheckCombinations(FieldReader& fields, const GenerationRequest& request) {
                     fmt::format("prompt_logprobs is not available with \"stream\": true, got {}",
                                 *sampling.prompt_logprobs));
   }
+  if (request.stream && request.best_of > request.n) {
+    fields.FailWith(
+        "best_of",
+        fmt::format("best_of above n is not available with \"stream\": true: the best are "
+                    "known at the end; got {} and n {}",
+                    request.best_of, request.n));
+  }
   const bool hands_over = request.kv_transfer &&
                           (request.kv_transfer->ret_first_tok || request.kv_transfer->first_tok ||
                            !request.kv_transfer->resume_tokens.empty());
-  if (hands_over && request.n > 1) {
-    fields.Fail("n", "1 in a request whose kv_transfer_params hand over a token");
+  if (hands_over && request.best_of > 1) {
+    fields.Fail(request.n > 1 ? "n" : "best_of",
+                "1 in a request whose kv_transfer_params hand over a token");
   }
 }
 
@@ -70,13 +92,13 @@ GenerationRequest ReadGeneration(FieldReader& fields, int least_max_tokens) {
   GenerationRequest request;
   fields.Read("model", request.model);
   request.sampling = ReadSampling(fields, least_max_tokens);
-  fields.Read("n", request.n, {.least = 1, .most = kMaxChoices});
-  ReadBestOf(fields, request.n);
+  ReadChoices(fields, request);
   fields.Read("stream", request.stream);
   ReadStreamOptions(fields, request);
   fields.Read("return_token_ids", request.return_token_ids);
   fields.Read("return_tokens_as_token_ids", request.return_tokens_as_token_ids);
-  fields.Read("cache_salt", request.cache_salt);
+  ReadCacheSalt(fields, request.cache_salt);
+  ReadPriority(fields, request.priority);
   ReadKvTransfer(fields, request.kv_transfer);
   RefuseUnsupported(fields);
   CheckCombinations(fields, request);

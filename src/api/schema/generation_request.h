@@ -14,14 +14,17 @@ namespace tandem::api {
 struct GenerationRequest {
   std::string model;  ///< Empty: whatever is served.
   SamplingRequest sampling;
-  std::optional<int> logprobs;  ///< Alternatives to report for each token; absent: no logprobs.
+  /// Alternatives to report for each token, -1: the whole vocabulary; absent: no logprobs.
+  std::optional<int> logprobs;
   int n = 1;
+  int best_of = 1;  ///< Choices sampled, of which the `n` most likely are given; at least `n`.
   bool stream = false;
   bool include_usage = false;           ///< A last chunk with the usage.
   bool continuous_usage_stats = false;  ///< The usage so far in every chunk.
   bool return_token_ids = false;
   bool return_tokens_as_token_ids = false;  ///< Logprobs name tokens as "token_id:<id>".
   std::string cache_salt;
+  int64_t priority = 0;
   std::optional<KvTransferParams> kv_transfer;
   std::vector<std::string> ignored_fields;  ///< Fields that nothing here knows, for the log.
 };

@@ -18,6 +18,8 @@ struct SamplingRequest {
   std::optional<int> top_k;
   std::optional<int64_t> seed;
   std::vector<std::pair<int32_t, float>> logit_bias;
+  std::vector<int32_t> allowed_token_ids;  ///< Empty: all.
+  std::vector<std::string> bad_words;
   std::optional<int> max_tokens;
   int min_tokens = 0;
   std::vector<std::string> stop;
@@ -25,11 +27,11 @@ struct SamplingRequest {
   bool ignore_eos = false;
   bool include_stop_str_in_output = false;
   bool skip_special_tokens = true;
-  std::optional<int> prompt_logprobs;
+  std::optional<int> prompt_logprobs;  ///< -1: the whole vocabulary.
 };
 
-/// The most alternatives that logprobs, top_logprobs and prompt_logprobs may ask for.
-inline constexpr int kMaxLogprobs = 20;
+/// Least that logprobs, top_logprobs and prompt_logprobs may be; the model served sets the most.
+inline constexpr int kAllLogprobs = -1;
 
 /// Reads the fields; errors are left in the reader. max_tokens is read from `max_tokens` and, over
 /// it, from `max_completion_tokens`; `least_max_tokens` is the least that is accepted.

@@ -16,6 +16,7 @@ constexpr std::string_view kRefused[] = {"tools",
                                          "prediction",
                                          "web_search_options",
                                          "reasoning_effort",
+                                         "verbosity",
                                          "guided_json",
                                          "guided_regex",
                                          "guided_choice",
@@ -28,16 +29,18 @@ constexpr std::string_view kRefused[] = {"tools",
                                          "use_beam_search",
                                          "early_stopping",
                                          "prompt_embeds",
-                                         "allowed_token_ids",
-                                         "bad_words",
                                          "truncate_prompt_tokens",
                                          "documents",
                                          "chat_template",
                                          "mm_processor_kwargs",
                                          "vllm_xargs",
-                                         "priority",
                                          "suffix",
                                          "thinking_token_budget"};
+
+/// Fields that say something about the request and change nothing in the answer.
+constexpr std::string_view kWithoutEffect[] = {
+    "user",         "metadata",         "parallel_tool_calls",
+    "service_tier", "prompt_cache_key", "safety_identifier"};
 
 /// Fields that have one more value which asks for nothing special.
 struct Usual {
@@ -91,6 +94,7 @@ void RefuseUnlessEmpty(FieldReader& fields, std::string_view name) {
 
 void RefuseUnsupported(FieldReader& fields) {
   for (const std::string_view name : kRefused) RefuseUnlessEmpty(fields, name);
+  for (const std::string_view name : kWithoutEffect) fields.Find(name);
   for (const Usual& usual : UsualValues()) {
     const boost::json::value* found = fields.Find(usual.name);
     if (found == nullptr || *found == usual.value || SameNumber(*found, usual.value)) continue;

@@ -8,7 +8,7 @@ namespace tandem::api {
 
 /// Refuses every field that is part of the OpenAI API or of vLLM's and is not supported, unless it
 /// is null or says what happens anyway ("tools": [], "response_format": {"type": "text"}). A field
-/// that changes the answer is never ignored.
+/// that changes the answer is never ignored. Those that change nothing here count as read.
 void RefuseUnsupported(FieldReader& fields);
 
 /// Refuses one field unless it is absent, null, false, 0, "", [] or {}.

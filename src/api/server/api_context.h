@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "api/server/ignored_fields.h"
 #include "api/server/prompt_encoder.h"
 #include "api/server/served_model.h"
 #include "base/clock.h"
@@ -19,6 +20,7 @@ struct ApiContext {
   const Clock& clock;
   const bool log_requests;
   std::atomic<uint64_t> next_sequence = 0;  ///< Makes the engine's ids unique.
+  mutable IgnoredFields ignored_fields = {};
 };
 
 }  // namespace tandem::api

@@ -1,23 +1,11 @@
 #include "api/server/authorization.h"
 
-#include <openssl/crypto.h>
-
 #include <optional>
 #include <string_view>
 
-#include "base/hash.h"
+#include "base/bearer_token.h"
 
 namespace tandem::api {
-namespace {
-
-/// Compares digests, so that the time it takes tells nothing about the key.
-bool SameSecret(std::string_view a, std::string_view b) {
-  const auto first = Sha256(a), second = Sha256(b);
-  return CRYPTO_memcmp(first.data(), second.data(), first.size()) == 0;
-}
-
-}  // namespace
-
 absl::Status Authorization::Check(const http::Request& request) const {
   constexpr std::string_view kScheme = "Bearer ";
   if (keys_.empty() || !request.path.starts_with("/v1")) return absl::OkStatus();

@@ -54,9 +54,10 @@ std::string FinishReasonName(engine::FinishReason reason) {
   return "error";
 }
 
-ChoiceRenderer::ChoiceRenderer(const GenerationPlan& plan, int index, const ReplyFormat& format,
-                               const model::Tokenizer& tokenizer)
+ChoiceRenderer::ChoiceRenderer(const GenerationPlan& plan, int choice, int index,
+                               const ReplyFormat& format, const model::Tokenizer& tokenizer)
     : plan_(plan),
+      choice_(choice),
       index_(index),
       format_(format),
       describer_(tokenizer, plan.request.return_tokens_as_token_ids),
@@ -65,7 +66,7 @@ ChoiceRenderer::ChoiceRenderer(const GenerationPlan& plan, int index, const Repl
 
 void ChoiceRenderer::AddPrompt(const engine::EngineOutput& output,
                                std::vector<PositionLogprobs>& positions, ChoicePart& part) const {
-  const PlannedPrompt& prompt = plan_.prompt_of(index_);
+  const PlannedPrompt& prompt = plan_.prompt_of(choice_);
   if (plan_.request.return_token_ids) part.details.prompt_token_ids = prompt.ids;
   const bool echo_logprobs = plan_.echo && plan_.request.logprobs;
   const bool report_logprobs = plan_.request.sampling.prompt_logprobs.has_value();

@@ -17,8 +17,8 @@ namespace tandem::api {
 /// what is asked for about the prompt. For use by one thread at a time.
 class ChoiceRenderer {
  public:
-  /// All outlive it.
-  ChoiceRenderer(const GenerationPlan& plan, int index, const ReplyFormat& format,
+  /// For the plan's `choice`, which the reply knows as `index`. All outlive it.
+  ChoiceRenderer(const GenerationPlan& plan, int choice, int index, const ReplyFormat& format,
                  const model::Tokenizer& tokenizer);
 
   ChoicePart Render(const engine::EngineOutput& output);
@@ -30,6 +30,7 @@ class ChoiceRenderer {
                  ChoicePart& part) const;
 
   const GenerationPlan& plan_;
+  const int choice_;
   const int index_;
   const ReplyFormat& format_;
   const TokenDescriber describer_;

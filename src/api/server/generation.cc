@@ -66,23 +66,34 @@ engine::EngineRequest Generation::EngineRequestFor(int choice) const {
   request.id = engine_ids_[choice];
   request.prompt = prompt.ids;
   request.sampling.max_tokens = prompt.max_tokens;
-  if (request.sampling.seed) *request.sampling.seed += choice % plan_.request.n;
+  if (request.sampling.seed) *request.sampling.seed += choice % plan_.request.best_of;
   return request;
 }
 
 void Generation::Submit() {
+  SubmitChoices();
+  MutexLock lock(mutex_);
+  Leave();
+}
+
+void Generation::SubmitChoices() {
   for (int choice = 0; choice < plan_.choices(); ++choice) {
+    {
+      MutexLock lock(mutex_);
+      ++pending_;
+    }
     const absl::Status status = context_.engine.Submit(
         EngineRequestFor(choice),
         [self = shared_from_this(), choice](const engine::EngineOutput& output) {
           self->OnOutput(choice, output);
         });
-    if (!status.ok()) return EndWith(status);
     bool ended = false;
     {
       MutexLock lock(mutex_);
+      if (!status.ok()) Leave();
       ended = ended_ && unfinished_ > 0;
     }
+    if (!status.ok()) return EndWith(status);
     // It ended while this choice was on its way into the engine, too late for the abort of all.
     if (ended) return context_.engine.Abort(engine_ids_[choice]);
   }
@@ -90,10 +101,14 @@ void Generation::Submit() {
 
 void Generation::OnOutput(int choice, const engine::EngineOutput& output) {
   const absl::Status error = ErrorOf(output);
-  if (!error.ok()) return EndWith(error);
+  if (!error.ok()) EndWith(error);
   MutexLock lock(mutex_);
-  if (ended_) return;
   log_.Note(output);
+  if (!ended_) Show(choice, output);
+  if (output.finished) Leave();
+}
+
+void Generation::Show(int choice, const engine::EngineOutput& output) {
   if (plan_.no_output) {
     engine::EngineOutput prompt_only = output;
     prompt_only.tokens.clear();
@@ -106,8 +121,8 @@ void Generation::OnOutput(int choice, const engine::EngineOutput& output) {
   }
   if (!output.finished || --unfinished_ > 0) return;
   ended_ = true;
+  how_ = FinishReasonName(output.reason);
   reply_->End();
-  log_.End(plan_.request_id, FinishReasonName(output.reason));
 }
 
 void Generation::EndWith(const absl::Status& error) {
@@ -116,10 +131,14 @@ void Generation::EndWith(const absl::Status& error) {
     if (ended_) return;
     ended_ = true;
     const bool cancelled = error.code() == absl::StatusCode::kCancelled;
+    how_ = cancelled ? "cancelled" : error.ToString();
     if (!cancelled) reply_->Fail(error);
-    log_.End(plan_.request_id, cancelled ? "cancelled" : error.ToString());
   }
   for (const std::string& id : engine_ids_) context_.engine.Abort(id);
+}
+
+void Generation::Leave() {
+  if (--pending_ == 0) log_.End(plan_.request_id, how_);
 }
 
 }  // namespace tandem::api

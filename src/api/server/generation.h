@@ -29,11 +29,16 @@ class Generation : public std::enable_shared_from_this<Generation> {
 
  private:
   void Submit();
+  void SubmitChoices();
   engine::EngineRequest EngineRequestFor(int choice) const;
   void OnOutput(int choice, const engine::EngineOutput& output);
+  void Show(int choice, const engine::EngineOutput& output) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Ends the request unless it has ended; the reply is told of an error, the client's going away
   /// (Cancelled) is not.
   void EndWith(const absl::Status& error);
+  /// A choice is out of the engine, or all are submitted. The last of these logs the end: the
+  /// engine tells what it has done for a choice when that ends, aborts included.
+  void Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ApiContext& context_;
   const GenerationPlan plan_;
@@ -43,7 +48,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
   const std::unique_ptr<Reply> reply_ ABSL_PT_GUARDED_BY(mutex_);
   RequestLog log_ ABSL_GUARDED_BY(mutex_);
   int unfinished_ ABSL_GUARDED_BY(mutex_);
+  int pending_ ABSL_GUARDED_BY(mutex_) = 1;  // Choices in the engine, and Submit.
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string how_ ABSL_GUARDED_BY(mutex_);  // It ended.
 };
 
 }  // namespace tandem::api

@@ -17,8 +17,8 @@ struct PlannedPrompt {
   int max_tokens = 0;
 };
 
-/// What one HTTP request asks of the engine: `request.n` choices for each prompt. Choice i belongs
-/// to prompt i / n.
+/// What one HTTP request asks of the engine: `request.best_of` choices for each prompt, of which
+/// `request.n` are returned. Choice i belongs to prompt i / best_of.
 struct GenerationPlan {
   std::string request_id;
   ReplyHead head;
@@ -29,8 +29,8 @@ struct GenerationPlan {
   bool no_output = false;    ///< Only the prompt is wanted (echo with max_tokens 0).
   std::string resumed_text;  ///< What the client of a resumed stream has.
 
-  int choices() const { return static_cast<int>(prompts.size()) * request.n; }
-  const PlannedPrompt& prompt_of(int choice) const { return prompts[choice / request.n]; }
+  int choices() const { return static_cast<int>(prompts.size()) * request.best_of; }
+  const PlannedPrompt& prompt_of(int choice) const { return prompts[choice / request.best_of]; }
   /// A stream that goes on where another instance's broke off.
   bool resumed() const { return each.given_already_sent > 0; }
 };

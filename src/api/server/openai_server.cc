@@ -6,7 +6,7 @@
 #include "api/server/authorization.h"
 #include "api/server/handlers.h"
 #include "api/server/json_reply.h"
-#include "api/server/request_id.h"
+#include "http/request_id.h"
 #include "http/router.h"
 
 namespace tandem::api {
@@ -47,9 +47,9 @@ class Server : public OpenAiServer {
 
  private:
   void Handle(http::Request request, WriterPointer writer) {
-    const std::string id = RequestId(request.headers);
-    request.headers.Set(kRequestIdHeader, id);
-    writer = WithRequestId(std::move(writer), id);
+    const std::string id = http::RequestId(request.headers);
+    request.headers.Set(http::kRequestIdHeader, id);
+    writer = http::WithRequestId(std::move(writer), id);
     if (absl::Status status = authorization_.Check(request); !status.ok()) {
       http::Response reply = ErrorReply(status);
       reply.headers.Set("WWW-Authenticate", "Bearer");
@@ -60,13 +60,14 @@ class Server : public OpenAiServer {
 
   void AddGenerationRoutes() {
     router_.Add("POST", "/v1/completions", [this](http::Request request, WriterPointer writer) {
-      HandleCompletion(context_, request, *request.headers.Get(kRequestIdHeader),
+      HandleCompletion(context_, request, *request.headers.Get(http::kRequestIdHeader),
                        std::move(writer));
     });
-    router_.Add(
-        "POST", "/v1/chat/completions", [this](http::Request request, WriterPointer writer) {
-          HandleChat(context_, request, *request.headers.Get(kRequestIdHeader), std::move(writer));
-        });
+    router_.Add("POST", "/v1/chat/completions",
+                [this](http::Request request, WriterPointer writer) {
+                  HandleChat(context_, request, *request.headers.Get(http::kRequestIdHeader),
+                             std::move(writer));
+                });
     router_.Add("POST", "/tokenize", [this](http::Request request, WriterPointer writer) {
       HandleTokenize(context_, request, std::move(writer));
     });
@@ -97,8 +98,9 @@ class Server : public OpenAiServer {
     router_.Add("GET", "/ping", health);
     router_.Add("POST", "/ping", health);
     router_.Add("GET", "/version", [this](http::Request, WriterPointer writer) {
-      writer->Respond(
-          JsonReply(200, {{"version", version_}, {"kv_namespace", model_.kv_namespace}}));
+      writer->Respond(JsonReply(200, {{"version", version_},
+                                      {"kv_namespace", model_.kv_namespace},
+                                      {"kv_role", model_.kv_role}}));
     });
     router_.Add("GET", "/load", [this](http::Request, WriterPointer writer) {
       writer->Respond(JsonReply(200, {{"server_load", context_.engine.load()}}));

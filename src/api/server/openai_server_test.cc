@@ -9,6 +9,7 @@
 
 #include "api/server/testing/fake_engine.h"
 #include "api/server/testing/letter_tokenizer.h"
+#include "base/testing/captured_log.h"
 #include "http/client.h"
 #include "http/event_stream.h"
 #include "http/testing/event.h"
@@ -17,8 +18,10 @@ namespace tandem::api {
 namespace {
 
 using boost::json::parse;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 engine::EngineOutput Step(std::vector<int32_t> tokens, const std::string& text) {
   engine::EngineOutput output;
@@ -40,18 +43,22 @@ engine::EngineOutput LastStep(std::vector<int32_t> tokens, const std::string& te
 
 class OpenAiServerTest : public ::testing::Test {
  protected:
-  void StartServer(std::vector<std::string> api_keys = {}) {
+  void StartServer(std::vector<std::string> api_keys = {}, bool generous = false,
+                   bool log_requests = false) {
     ServedModel model{.names = {"m", "alias"},
                       .root = "/models/m",
                       .created = 1,
                       .max_model_len = 64,
                       .tokenizer = &tokenizer_,
                       .chat_template = &template_,
-                      .kv_namespace = "model=m"};
+                      .kv_namespace = "model=m",
+                      .kv_role = "kv_consumer",
+                      .max_logprobs = generous ? -1 : 20,
+                      .priority_scheduling = generous};
     OpenAiServerOptions options;
     options.http = {.host = "127.0.0.1", .threads = 2};
     options.api_keys = std::move(api_keys);
-    options.log_requests = false;
+    options.log_requests = log_requests;
     options.version = "1.2";
     auto server = OpenAiServer::Start(options, model, engine_, metrics_, Clock::Real());
     ASSERT_TRUE(server.ok()) << server.status();
@@ -91,6 +98,20 @@ class OpenAiServerTest : public ::testing::Test {
   }
   static std::string ErrorMessage(const http::Response& response) {
     return std::string(parse(response.body).at("error").at("message").as_string());
+  }
+
+  /// Asks for two choices and leaves once the first has a token.
+  void StreamTwoChoicesAndGoAway() {
+    const auto started = std::make_shared<http::Event>();
+    auto call =
+        client_->Start(Post("/v1/completions", R"({"prompt": "a", "stream": true, "n": 2})"),
+                       {.on_headers = [](int, const http::Headers&) {},
+                        .on_body = [started](std::string_view) { started->Set(); },
+                        .on_end = [](const absl::Status&) {}});
+    ASSERT_TRUE(engine_.WaitForRequests(2));
+    engine_.Emit(0, Step({'x'}, "x"));
+    ASSERT_TRUE(started->Wait());
+    call->Cancel();
   }
 
   const LetterTokenizer tokenizer_;
@@ -250,6 +271,108 @@ TEST_F(OpenAiServerTest, TellsWhatStoppedIt) {
   EXPECT_EQ(json.at("choices").at(1).at("stop_reason"), 8);
 }
 
+TEST_F(OpenAiServerTest, PassesOnWhatRestrictsTheOutput) {
+  auto reply = FetchLater(Post("/v1/completions",
+                               R"({"prompt": "ab", "bad_words": ["no", " no"], "cache_salt": "mine",
+                                   "allowed_token_ids": [97, 98], "logit_bias": {"99": 3},
+                                   "min_tokens": 2})"));
+  ASSERT_TRUE(engine_.WaitForRequests(1));
+  const engine::EngineRequest request = engine_.request(0);
+  EXPECT_THAT(request.sampling.bad_words,
+              ElementsAre(ElementsAre('n', 'o'), ElementsAre('n', 'o')));
+  EXPECT_THAT(request.sampling.allowed_token_ids, ElementsAre(97, 98));
+  EXPECT_THAT(request.sampling.logit_bias, ElementsAre(std::pair(99, 3.0f)));
+  EXPECT_EQ(request.sampling.min_tokens, 2);
+  EXPECT_EQ(request.cache_salt, "mine");
+  EXPECT_FALSE(request.sampling.logprobs);
+  engine::EngineOutput output = LastStep({}, "", engine::FinishReason::kError);
+  output.error = absl::InvalidArgumentError("nothing is left");
+  engine_.Emit(0, output);
+  EXPECT_EQ(reply.get().status, 400);
+}
+
+TEST_F(OpenAiServerTest, BestOfReturnsTheMostLikelyChoices) {
+  auto reply = FetchLater(
+      Post("/v1/completions", R"({"prompt": ["a", "b"], "n": 2, "best_of": 3, "seed": 7})"));
+  ASSERT_TRUE(engine_.WaitForRequests(6));
+  EXPECT_EQ(engine_.request(2).sampling.seed, 9u);
+  EXPECT_EQ(engine_.request(2).sampling.logprobs, 0);
+  EXPECT_THAT(engine_.request(3).prompt, ElementsAre(256, 'b'));
+  const float logprobs[] = {-3, -1, -2, -1, -1.5f, -0.5f};
+  for (size_t index = 0; index < 6; ++index) {
+    engine::EngineOutput output =
+        LastStep({'0', '1'}, std::to_string(index), engine::FinishReason::kLength);
+    output.logprobs = {{.token = '0', .logprob = logprobs[index]},
+                       {.token = '1', .logprob = -0.1f}};
+    engine_.Emit(index, output);
+  }
+  const boost::json::value json = parse(reply.get().body);
+  const auto& choices = json.at("choices").as_array();
+  ASSERT_EQ(choices.size(), 4u);
+  const char* texts[] = {"1", "2", "5", "3"};
+  for (int index = 0; index < 4; ++index) {
+    EXPECT_EQ(choices[index].at("text"), texts[index]);
+    EXPECT_EQ(choices[index].at("index"), index);
+    EXPECT_TRUE(choices[index].at("logprobs").is_null()) << "none were asked for";
+  }
+  EXPECT_EQ(json.at("usage").at("prompt_tokens"), 10);
+  EXPECT_EQ(json.at("usage").at("completion_tokens"), 8) << "of the choices returned, as in vLLM";
+}
+
+TEST_F(OpenAiServerTest, EchoPutsAnOpenMessageBeforeTheOutput) {
+  auto reply = FetchLater(Post(
+      "/v1/chat/completions",
+      R"({"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I a"}],
+          "continue_final_message": true, "echo": true})"));
+  ASSERT_TRUE(engine_.WaitForRequests(1));
+  engine_.Emit(0, LastStep({'m'}, "m", engine::FinishReason::kStop));
+  EXPECT_EQ(parse(reply.get().body).at("choices").at(0).at("message").at("content"), "I am");
+  reply = FetchLater(Post("/v1/chat/completions",
+                          R"({"messages": [{"role": "user", "content": "hi"}], "echo": true})"));
+  ASSERT_TRUE(engine_.WaitForRequests(2));
+  engine_.Emit(1, LastStep({'m'}, "m", engine::FinishReason::kStop));
+  EXPECT_EQ(parse(reply.get().body).at("choices").at(0).at("message").at("content"), "m")
+      << "the last message is another's";
+}
+
+TEST_F(OpenAiServerTest, RefusesWhatTheInstanceDoesNotAllow) {
+  const std::pair<const char*, const char*> refused[] = {
+      {R"("priority": 3)", "priority must be 0 unless the instance runs with --scheduling-policy"},
+      {R"("n": 2, "temperature": 0)", "n must be 1 when using greedy sampling, got 2"},
+      {R"("best_of": 3, "temperature": 0)", "best_of must be 1 when using greedy sampling, got 3"},
+      {R"("logprobs": 21)", "logprobs must be at most 20 here (--max-logprobs), got 21"},
+      {R"("logprobs": -1)", "got -1, which means all"},
+      {R"("prompt_logprobs": 21)", "prompt_logprobs must be at most 20"},
+      {R"("bad_words": [" "])", "bad_words must have words of at least one token"},
+      {R"("allowed_token_ids": [257])", "allowed_token_ids names token id 257"}};
+  for (const auto& [field, message] : refused) {
+    const http::Response response =
+        Fetch(Post("/v1/completions", std::string(R"({"prompt": "a", )") + field + "}"));
+    EXPECT_EQ(response.status, 400) << field;
+    EXPECT_THAT(ErrorMessage(response), HasSubstr(message));
+    EXPECT_THAT(std::string(field),
+                HasSubstr(std::string(parse(response.body).at("error").at("param").as_string())));
+  }
+  const http::Response chat =
+      Fetch(Post("/v1/chat/completions",
+                 R"({"messages": [{"role": "user", "content": "hi"}], "logprobs": true,
+               "top_logprobs": 21})"));
+  EXPECT_THAT(ErrorMessage(chat), HasSubstr("top_logprobs must be at most 20"));
+}
+
+TEST_F(OpenAiServerTest, AllowsPrioritiesAndAllLogprobsWhereTheInstanceDoes) {
+  server_->Stop(Clock::Real().Now());
+  StartServer({}, /*generous=*/true);
+  auto reply = FetchLater(Post("/v1/completions", R"({"prompt": "a", "priority": -3, "logprobs": -1,
+                                  "prompt_logprobs": 30})"));
+  ASSERT_TRUE(engine_.WaitForRequests(1));
+  EXPECT_EQ(engine_.request(0).priority, -3);
+  EXPECT_EQ(engine_.request(0).sampling.logprobs, 257);
+  EXPECT_EQ(engine_.request(0).sampling.prompt_logprobs, 30);
+  engine_.Emit(0, LastStep({'x'}, "x", engine::FinishReason::kStop));
+  EXPECT_EQ(reply.get().status, 200);
+}
+
 TEST_F(OpenAiServerTest, AnErrorBeforeTheFirstOutputHasItsOwnStatus) {
   auto reply = FetchLater(Post("/v1/completions", R"({"prompt": "a", "stream": true})"));
   ASSERT_TRUE(engine_.WaitForRequests(1));
@@ -274,17 +397,43 @@ TEST_F(OpenAiServerTest, AnErrorWithinAStreamIsAnEvent) {
 }
 
 TEST_F(OpenAiServerTest, AClientThatGoesAwayEndsAllItsSequences) {
-  http::Event started;
-  auto call = client_->Start(Post("/v1/completions", R"({"prompt": "a", "stream": true, "n": 2})"),
-                             {.on_headers = [](int, const http::Headers&) {},
-                              .on_body = [&](std::string_view) { started.Set(); },
-                              .on_end = [](const absl::Status&) {}});
-  ASSERT_TRUE(engine_.WaitForRequests(2));
-  engine_.Emit(0, Step({'x'}, "x"));
-  ASSERT_TRUE(started.Wait());
-  call->Cancel();
+  StreamTwoChoicesAndGoAway();
   EXPECT_TRUE(engine_.WaitForAbort(engine_.request(0).id));
   EXPECT_TRUE(engine_.WaitForAbort(engine_.request(1).id));
+}
+
+TEST_F(OpenAiServerTest, TheLogTellsWhatACancelledRequestCost) {
+  const CapturedLog log;
+  server_->Stop(Clock::Real().Now());
+  StartServer({}, false, true);
+  StreamTwoChoicesAndGoAway();
+  for (size_t choice : {0, 1}) {
+    ASSERT_TRUE(engine_.WaitForAbort(engine_.request(choice).id));
+    EXPECT_THAT(log.text(), Not(HasSubstr("ended")));
+    engine::EngineOutput last = LastStep({}, "", engine::FinishReason::kAbort);
+    last.computed_prompt_tokens = 1;
+    engine_.Emit(choice, last);
+  }
+  EXPECT_THAT(log.text(), HasSubstr("request r1: ended (cancelled) prompt_tokens=10 generated=4 "
+                                    "cached=8 computed=2 "));
+  server_->Stop(Clock::Real().Now());
+}
+
+TEST_F(OpenAiServerTest, TheLogTellsOnceThatAFieldIsNotKnown) {
+  const CapturedLog log;
+  server_->Stop(Clock::Real().Now());
+  StartServer();
+  for (int i = 0; i < 2; ++i) {
+    auto reply =
+        FetchLater(Post("/v1/completions", R"({"prompt": "a", "temprature": 0, "user": "me"})"));
+    ASSERT_TRUE(engine_.WaitForRequests(i + 1));
+    engine_.Emit(i, LastStep({'o'}, "o", engine::FinishReason::kLength));
+    EXPECT_EQ(reply.get().status, 200);
+  }
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("temprature"), HasSubstr("r1")));
+  EXPECT_EQ(log.text().find("temprature"), log.text().rfind("temprature"));
+  EXPECT_THAT(log.text(), Not(HasSubstr("user")));
+  server_->Stop(Clock::Real().Now());
 }
 
 TEST_F(OpenAiServerTest, RefusalsOfTheEngineAreAnswered) {
@@ -309,7 +458,8 @@ TEST_F(OpenAiServerTest, BadRequestsAreAnsweredByName) {
 }
 
 TEST_F(OpenAiServerTest, TellsAboutItself) {
-  EXPECT_EQ(parse(Get("/version").body), parse(R"({"version": "1.2", "kv_namespace": "model=m"})"));
+  EXPECT_EQ(parse(Get("/version").body),
+            parse(R"({"version": "1.2", "kv_namespace": "model=m", "kv_role": "kv_consumer"})"));
   EXPECT_EQ(parse(Get("/load").body), parse(R"({"server_load": 3})"));
   EXPECT_EQ(Get("/ping").status, 200);
   const boost::json::value models = parse(Get("/v1/models").body);

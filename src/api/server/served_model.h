@@ -23,6 +23,10 @@ struct ServedModel {
   const model::ChatTemplate* chat_template = nullptr;  ///< Null if the checkpoint has none.
   model::GenerationDefaults generation;
   std::string kv_namespace;  ///< Of its cache entries; empty without a cache.
+  std::string kv_role;       ///< "kv_producer", ...; empty without a cache.
+  /// Most that logprobs, top_logprobs and prompt_logprobs may ask for; -1: the whole vocabulary.
+  int max_logprobs = 20;
+  bool priority_scheduling = false;  ///< Whether requests may have a priority.
 
   /// OK if a request may ask for `name` (empty: for any); else NotFound with the names it may use.
   absl::Status CheckName(const std::string& name) const;

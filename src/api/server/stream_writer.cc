@@ -21,7 +21,7 @@ StreamWriter::StreamWriter(const GenerationPlan& plan, const ReplyFormat& format
                            const ServedModel& model, std::shared_ptr<http::ResponseWriter> writer)
     : plan_(plan), format_(format), writer_(std::move(writer)), usage_(plan.choices()) {
   for (int choice = 0; choice < plan.choices(); ++choice) {
-    renderers_.emplace_back(plan, choice, format, *model.tokenizer);
+    renderers_.emplace_back(plan, choice, choice, format, *model.tokenizer);
   }
   if (plan.each.wait_for_commit) hand_over_.emplace(model.kv_namespace);
 }

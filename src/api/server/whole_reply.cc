@@ -1,5 +1,7 @@
 #include "api/server/whole_reply.h"
 
+#include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "api/server/choice_renderer.h"
@@ -26,6 +28,12 @@ void Merge(const engine::EngineOutput& output, engine::EngineOutput& collected) 
   collected = std::move(merged);
 }
 
+double CumulativeLogprob(const engine::EngineOutput& output) {
+  double sum = 0;
+  for (const engine::TokenLogprobs& token : output.logprobs) sum += token.logprob;
+  return sum;
+}
+
 }  // namespace
 
 WholeReply::WholeReply(const GenerationPlan& plan, const ReplyFormat& format,
@@ -40,11 +48,28 @@ void WholeReply::Add(int choice, const engine::EngineOutput& output) {
   Merge(output, collected_[choice]);
 }
 
+std::vector<int> WholeReply::ReturnedChoices() const {
+  const int sampled = plan_.request.best_of;
+  std::vector<int> returned;
+  for (int first = 0; first < plan_.choices(); first += sampled) {
+    std::vector<int> of_prompt(sampled);
+    std::iota(of_prompt.begin(), of_prompt.end(), first);
+    if (sampled > plan_.request.n) {
+      std::stable_sort(of_prompt.begin(), of_prompt.end(), [this](int a, int b) {
+        return CumulativeLogprob(collected_[a]) > CumulativeLogprob(collected_[b]);
+      });
+    }
+    returned.insert(returned.end(), of_prompt.begin(), of_prompt.begin() + plan_.request.n);
+  }
+  return returned;
+}
+
 void WholeReply::End() {
   std::vector<ChoicePart> choices;
   std::vector<Usage> usage;
-  for (int choice = 0; choice < plan_.choices(); ++choice) {
-    ChoiceRenderer renderer(plan_, choice, format_, *model_.tokenizer);
+  for (const int choice : ReturnedChoices()) {
+    const int index = static_cast<int>(choices.size());
+    ChoiceRenderer renderer(plan_, choice, index, format_, *model_.tokenizer);
     choices.push_back(renderer.Render(collected_[choice]));
     usage.push_back(UsageOf(collected_[choice]));
   }

@@ -11,7 +11,8 @@
 
 namespace tandem::api {
 
-/// Collects the outputs and answers once.
+/// Collects the outputs and answers once. Of more choices than are to be returned it gives the most
+/// likely ones, best first: those whose tokens' log-probabilities sum up to most.
 class WholeReply : public Reply {
  public:
   WholeReply(const GenerationPlan& plan, const ReplyFormat& format, const ServedModel& model,
@@ -22,6 +23,9 @@ class WholeReply : public Reply {
   void Fail(const absl::Status& error) override;
 
  private:
+  /// In the order of the reply.
+  std::vector<int> ReturnedChoices() const;
+
   const GenerationPlan& plan_;
   const ReplyFormat& format_;
   const ServedModel& model_;

@@ -77,16 +77,24 @@ int FakeStoreClient::open_reservations() const {
   return static_cast<int>(writing_.size());
 }
 
+std::set<std::string> FakeStoreClient::RequestIds(const std::string& method) const {
+  MutexLock lock(mutex_);
+  const auto found = request_ids_.find(method);
+  return found == request_ids_.end() ? std::set<std::string>() : found->second;
+}
+
 void FakeStoreClient::LimitObjects(size_t limit) {
   MutexLock lock(mutex_);
   limit_ = limit;
 }
 
-store::ErrorCode FakeStoreClient::Enter(const std::string& method, const std::string& first_key) {
+store::ErrorCode FakeStoreClient::Enter(const std::string& method, const std::string& first_key,
+                                        const std::string& request_id) {
   Interceptor interceptor;
   {
     MutexLock lock(mutex_);
     ++calls_[method];
+    if (!request_id.empty()) request_ids_[method].insert(request_id);
     interceptor = interceptor_;
   }
   return interceptor ? interceptor(method, first_key) : store::kOk;
@@ -94,8 +102,9 @@ store::ErrorCode FakeStoreClient::Enter(const std::string& method, const std::st
 
 std::vector<std::unique_ptr<store::Reservation>> FakeStoreClient::Reserve(
     std::span<const std::string> keys, std::span<const uint64_t> sizes,
-    const store::ReplicateConfig&, TimePoint, std::vector<store::ErrorCode>* codes) {
-  const store::ErrorCode failure = Enter("Reserve", keys.empty() ? "" : keys[0]);
+    const store::ReplicateConfig&, const store::CallContext& call,
+    std::vector<store::ErrorCode>* codes) {
+  const store::ErrorCode failure = Enter("Reserve", keys.empty() ? "" : keys[0], call.request_id);
   std::vector<std::unique_ptr<store::Reservation>> reservations(keys.size());
   codes->assign(keys.size(), failure);
   if (failure != store::kOk) return reservations;
@@ -116,9 +125,9 @@ std::vector<std::unique_ptr<store::Reservation>> FakeStoreClient::Reserve(
 }
 
 std::vector<store::ErrorCode> FakeStoreClient::Commit(
-    std::vector<std::unique_ptr<store::Reservation>> reservations, TimePoint) {
+    std::vector<std::unique_ptr<store::Reservation>> reservations, const store::CallContext& call) {
   const auto first = static_cast<FakeReservation*>(reservations.at(0).get());
-  const store::ErrorCode failure = Enter("Commit", first->key());
+  const store::ErrorCode failure = Enter("Commit", first->key(), call.request_id);
   if (failure == store::kOk) {
     for (const auto& reservation : reservations) {
       const auto& filled = static_cast<const FakeReservation&>(*reservation);
@@ -128,8 +137,9 @@ std::vector<store::ErrorCode> FakeStoreClient::Commit(
   return std::vector<store::ErrorCode>(reservations.size(), failure);
 }
 
-std::vector<int64_t> FakeStoreClient::Find(std::span<const std::string> keys, TimePoint) {
-  const store::ErrorCode failure = Enter("Find", keys.empty() ? "" : keys[0]);
+std::vector<int64_t> FakeStoreClient::Find(std::span<const std::string> keys,
+                                           const store::CallContext& call) {
+  const store::ErrorCode failure = Enter("Find", keys.empty() ? "" : keys[0], call.request_id);
   std::vector<int64_t> sizes(keys.size(), failure);
   if (failure != store::kOk) return sizes;
   MutexLock lock(mutex_);
@@ -160,12 +170,12 @@ std::vector<std::unique_ptr<store::ReadHandle>> FakeStoreClient::Read(
 }
 
 std::vector<int64_t> FakeStoreClient::ReadInto(std::span<const std::string> keys,
-                                               std::span<const std::span<std::byte>>, TimePoint) {
+                                               std::span<const store::MutableParts>, TimePoint) {
   return std::vector<int64_t>(keys.size(), store::kInvalidParams);
 }
 
 std::vector<store::ErrorCode> FakeStoreClient::Put(std::span<const std::string> keys,
-                                                   std::span<const std::span<const std::byte>>,
+                                                   std::span<const store::Parts>,
                                                    const store::ReplicateConfig&, TimePoint) {
   return std::vector<store::ErrorCode>(keys.size(), store::kInvalidParams);
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class FakeStoreClient : public store::StoreClient {
   Bytes Get(const std::string& key) const;
   std::vector<std::string> Keys() const;
   int Calls(const std::string& method) const;
+  /// The requests for which a method was called.
+  std::set<std::string> RequestIds(const std::string& method) const;
   /// Reservations that were neither committed nor given back yet.
   int open_reservations() const;
   /// Objects beyond this many are refused with kNoSpace.
@@ -37,20 +40,22 @@ class FakeStoreClient : public store::StoreClient {
 
   std::vector<std::unique_ptr<store::Reservation>> Reserve(
       std::span<const std::string> keys, std::span<const uint64_t> sizes,
-      const store::ReplicateConfig& config, TimePoint deadline,
+      const store::ReplicateConfig& config, const store::CallContext& call,
       std::vector<store::ErrorCode>* codes) override;
   std::vector<store::ErrorCode> Commit(
-      std::vector<std::unique_ptr<store::Reservation>> reservations, TimePoint deadline) override;
-  std::vector<int64_t> Find(std::span<const std::string> keys, TimePoint deadline) override;
+      std::vector<std::unique_ptr<store::Reservation>> reservations,
+      const store::CallContext& call) override;
+  std::vector<int64_t> Find(std::span<const std::string> keys,
+                            const store::CallContext& call) override;
   std::vector<std::unique_ptr<store::ReadHandle>> Read(
       std::span<const std::string> keys, TimePoint deadline,
       std::vector<store::ErrorCode>* codes) override;
 
   std::vector<int64_t> ReadInto(std::span<const std::string> keys,
-                                std::span<const std::span<std::byte>> buffers,
+                                std::span<const store::MutableParts> buffers,
                                 TimePoint deadline) override;
   std::vector<store::ErrorCode> Put(std::span<const std::string> keys,
-                                    std::span<const std::span<const std::byte>> values,
+                                    std::span<const store::Parts> values,
                                     const store::ReplicateConfig& config,
                                     TimePoint deadline) override;
   std::vector<int> Exist(std::span<const std::string> keys, TimePoint deadline) override;
@@ -69,7 +74,8 @@ class FakeStoreClient : public store::StoreClient {
  private:
   class FakeReservation;
 
-  store::ErrorCode Enter(const std::string& method, const std::string& first_key);
+  store::ErrorCode Enter(const std::string& method, const std::string& first_key,
+                         const std::string& request_id = "");
 
   const std::string name_ = "fake";
   mutable Mutex mutex_;
@@ -77,6 +83,7 @@ class FakeStoreClient : public store::StoreClient {
   std::map<std::string, Bytes> objects_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> writing_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> calls_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::set<std::string>> request_ids_ ABSL_GUARDED_BY(mutex_);
   size_t limit_ ABSL_GUARDED_BY(mutex_) = SIZE_MAX;
 };
 

@@ -11,6 +11,7 @@
 #include "compute/float_conversion.h"
 #include "compute/ops/decode_attention.h"
 #include "compute/ops/kv_write.h"
+#include "compute/ops/matrix_kernel.h"
 #include "compute/ops/prefill_attention.h"
 #include "compute/testing/random_weights.h"
 
@@ -83,17 +84,17 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<AttentionShape,
   }
 
   /// Tokens [first, first + count) in tiles of at most `tile_tokens`.
-  std::vector<float> Prefill(int first, int count, int tile_tokens) const {
+  std::vector<float> Prefill(PrefillAttentionKernel attend, int first, int count,
+                             int tile_tokens) const {
     std::vector<float> outputs(count * row_size_);
     PrefillAttentionScratch scratch;
     for (int done = 0; done < count; done += tile_tokens) {
       for (int kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
         const int64_t head = int64_t{kv_head} * shape_.group() * shape_.head_dim;
-        PrefillAttention(
-            shape_, View(),
-            {&queries_[(first + done) * row_size_ + head], &outputs[done * row_size_ + head],
-             row_size_, row_size_, std::min(tile_tokens, count - done), first + done, kv_head},
-            scratch);
+        attend(shape_, View(),
+               {&queries_[(first + done) * row_size_ + head], &outputs[done * row_size_ + head],
+                row_size_, row_size_, std::min(tile_tokens, count - done), first + done, kv_head},
+               scratch);
       }
     }
     return outputs;
@@ -106,19 +107,31 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<AttentionShape,
       const int64_t head = int64_t{kv_head} * shape_.group() * shape_.head_dim;
       std::vector<float> partials(partitions * DecodePartialSize(shape_));
       for (int64_t p = 0; p < partitions; ++p) {
-        DecodeAttention(shape_, View(), token, kv_head, p, &queries_[token * row_size_ + head],
+        DecodeAttention(shape_, View(), token, {kv_head, 1}, p, &queries_[token * row_size_ + head],
                         &partials[p * DecodePartialSize(shape_)]);
       }
-      CombineDecodeAttention(shape_, partitions, partials.data(), &output[head]);
+      CombineDecodeAttention(shape_, partitions, partials.data(), DecodePartialSize(shape_),
+                             &output[head]);
     }
     return output;
   }
 
-  void ExpectNear(const float* row, int token) const {
+  /// The prefill kernels that this processor runs.
+  static std::vector<PrefillAttentionKernel> PrefillKernels() {
+    std::vector<PrefillAttentionKernel> kernels = {FindFloatPrefillAttention()};
+    const CpuTarget target = SelectCpuTarget().value();
+    if (target >= CpuTarget::kAvx512Bf16) kernels.push_back(FindBf16PrefillAttention());
+    if (target >= CpuTarget::kAmx && FindAmxMatrixKernel() != nullptr) {
+      kernels.push_back(FindAmxPrefillAttention());
+    }
+    return kernels;
+  }
+
+  void ExpectNear(const float* row, int token, double tolerance) const {
     for (int head = 0; head < shape_.heads; ++head) {
       const std::vector<float> expected = Expected(token, head);
       for (int i = 0; i < shape_.head_dim; ++i) {
-        ASSERT_NEAR(row[head * shape_.head_dim + i], expected[i], 2e-5)
+        ASSERT_NEAR(row[head * shape_.head_dim + i], expected[i], tolerance)
             << "token " << token << " head " << head << " element " << i;
       }
     }
@@ -144,23 +157,50 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<AttentionShape,
 };
 
 TEST_P(AttentionTest, PrefillIsCausalSoftmax) {
-  const std::vector<float> outputs = Prefill(0, kTokens, PrefillAttentionTileTokens(shape_));
-  for (const int token : {0, 1, 17, 255, 256, 511, 599}) {
-    ExpectNear(&outputs[token * row_size_], token);
+  for (const PrefillAttentionKernel attend : PrefillKernels()) {
+    // Scores of up to 10 from factors rounded to bfloat16 are off by some hundredths.
+    const double tolerance = attend == FindFloatPrefillAttention() ? 2e-5 : 0.04;
+    const std::vector<float> outputs = Prefill(attend, 0, kTokens, 50);
+    for (const int token : {0, 1, 17, 255, 256, 511, 599}) {
+      ExpectNear(&outputs[token * row_size_], token, tolerance);
+    }
   }
 }
 
 TEST_P(AttentionTest, DecodeIsCausalSoftmax) {
-  for (const int token : {0, 1, 17, 255, 256, 511, 599}) ExpectNear(Decode(token).data(), token);
+  for (const int token : {0, 1, 17, 255, 256, 511, 599}) {
+    ExpectNear(Decode(token).data(), token, 2e-5);
+  }
+}
+
+TEST_P(AttentionTest, DecodeHasTheSameBitsWhateverHeadsAreAskedForWithIt) {
+  const int64_t kv_head_size = DecodePartialSize(shape_);
+  for (const int token : {17, 300}) {
+    for (int64_t p = 0; p < KeyPartitions(token); ++p) {
+      const float* queries = &queries_[token * row_size_];
+      std::vector<float> together(shape_.kv_heads * kv_head_size), alone(together.size());
+      DecodeAttention(shape_, View(), token, {0, shape_.kv_heads}, p, queries, together.data(),
+                      table_);
+      for (int kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
+        DecodeAttention(shape_, View(), token, {kv_head, 1}, p,
+                        queries + int64_t{kv_head} * shape_.group() * shape_.head_dim,
+                        &alone[kv_head * kv_head_size]);
+      }
+      ASSERT_EQ(std::memcmp(together.data(), alone.data(), alone.size() * sizeof(float)), 0)
+          << "token " << token << " partition " << p;
+    }
+  }
 }
 
 TEST_P(AttentionTest, PrefillHasTheSameBitsHoweverItIsCut) {
-  const std::vector<float> whole = Prefill(0, kTokens, 32);
-  for (const auto& [first, count, tile] :
-       {std::tuple{0, 1, 32}, {1, 300, 7}, {250, 13, 32}, {301, 299, 50}, {599, 1, 1}}) {
-    const std::vector<float> cut = Prefill(first, count, tile);
-    ASSERT_EQ(std::memcmp(cut.data(), &whole[first * row_size_], cut.size() * sizeof(float)), 0)
-        << "tokens from " << first << " in tiles of " << tile;
+  for (const PrefillAttentionKernel attend : PrefillKernels()) {
+    const std::vector<float> whole = Prefill(attend, 0, kTokens, 32);
+    for (const auto& [first, count, tile] :
+         {std::tuple{0, 1, 32}, {1, 300, 7}, {250, 13, 32}, {301, 299, 50}, {599, 1, 1}}) {
+      const std::vector<float> cut = Prefill(attend, first, count, tile);
+      ASSERT_EQ(std::memcmp(cut.data(), &whole[first * row_size_], cut.size() * sizeof(float)), 0)
+          << "tokens from " << first << " in tiles of " << tile;
+    }
   }
 }
 

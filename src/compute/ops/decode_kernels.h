@@ -29,4 +29,10 @@ QuantizedTileKernel FindPortableKernel(WeightFormat format);
 QuantizedTileKernel FindAvx2Kernel(WeightFormat format);
 QuantizedTileKernel FindAvx512VnniKernel(WeightFormat format);
 
+/// Whether scales belong to groups of several blocks; those kernels stand apart.
+constexpr bool IsGrouped(WeightFormat format) { return format >= WeightFormat::kGptqInt4; }
+QuantizedTileKernel FindGroupedPortableKernel(WeightFormat format);
+QuantizedTileKernel FindGroupedAvx2Kernel(WeightFormat format);
+QuantizedTileKernel FindGroupedAvx512VnniKernel(WeightFormat format);
+
 }  // namespace tandem::compute

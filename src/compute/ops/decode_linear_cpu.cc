@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "compute/ops/add.h"
 #include "compute/ops/decode_linear.h"
 
 namespace tandem::compute {
@@ -7,7 +8,7 @@ namespace {
 
 constexpr int kTileOutputs = PackedWeights::kTileOutputs;
 constexpr int64_t kSharesPerThread = 4;  // So that a thread that is held up leaves work to others.
-constexpr int64_t kTailRows = 64;
+constexpr int64_t kAsideRows = 64;       // Whose results are put into place after the kernel.
 
 }  // namespace
 
@@ -16,7 +17,10 @@ DecodeLinear::DecodeLinear(std::span<const WeightMatrix> parts, CpuTarget target
   for (const WeightMatrix& matrix : parts) {
     Part& part = parts_.emplace_back(Part{PackedWeights(matrix), outputs_, tiles_});
     if (IsQuantized(matrix.format)) {
-      quantized_ = true;
+      const std::vector<int32_t>& order = part.weights.column_order();
+      const auto found = std::find(orders_.begin(), orders_.end(), order);
+      part.order = found - orders_.begin();
+      if (found == orders_.end()) orders_.push_back(order);
       part.quantized_kernel = FindQuantizedKernel(matrix.format, target);
     } else {
       part.float_kernel = FindFloatKernel(matrix.format);
@@ -28,16 +32,33 @@ DecodeLinear::DecodeLinear(std::span<const WeightMatrix> parts, CpuTarget target
   }
 }
 
-void DecodeLinear::Run(const float* x, int64_t rows, float* y, QuantizedActivations& quantized,
-                       ThreadPool& pool) const {
-  if (quantized_) {
-    quantized.Resize(rows, inputs());
-    pool.ParallelFor(rows, [&](int64_t row, int) { quantized.SetRow(row, x + row * inputs()); });
+std::vector<const PackedWeights*> DecodeLinear::weights() const {
+  std::vector<const PackedWeights*> all;
+  for (const Part& part : parts_) all.push_back(&part.weights);
+  return all;
+}
+
+void DecodeLinear::ResizeInput(int64_t rows, DecodeInput& x) const {
+  x.rows_ = rows;
+  x.columns_ = inputs();
+  x.values_.Reserve(rows * inputs());
+  if (x.quantized_.size() < orders_.size()) x.quantized_.resize(orders_.size());
+  for (size_t i = 0; i < orders_.size(); ++i) {
+    x.quantized_[i].Resize(rows, inputs(), !orders_[i].empty());
   }
+}
+
+void DecodeLinear::PrepareRow(int64_t row, DecodeInput& x) const {
+  for (size_t i = 0; i < orders_.size(); ++i) {
+    x.quantized_[i].SetRow(row, x.Row(row), orders_[i]);
+  }
+}
+
+void DecodeLinear::Run(const DecodeInput& x, float* y, Output output, ThreadPool& pool) const {
   const int64_t share = std::max<int64_t>(1, tiles_ / (pool.threads() * kSharesPerThread));
   pool.ParallelFor((tiles_ + share - 1) / share, [&](int64_t index, int) {
     const int64_t end = std::min(tiles_, (index + 1) * share);
-    for (int64_t tile = index * share; tile < end; ++tile) RunTile(tile, x, quantized, rows, y);
+    for (int64_t tile = index * share; tile < end; ++tile) RunTile(tile, x, y, output);
   });
 }
 
@@ -46,30 +67,35 @@ const DecodeLinear::Part& DecodeLinear::PartOf(int64_t tile) const {
                        [tile](const Part& part) { return part.first_tile <= tile; });
 }
 
-void DecodeLinear::RunTile(int64_t tile, const float* x, const QuantizedActivations& quantized,
-                           int64_t rows, float* y) const {
+void DecodeLinear::RunTile(int64_t tile, const DecodeInput& x, float* y, Output output) const {
   const Part& part = PartOf(tile);
   const int64_t first = (tile - part.first_tile) * kTileOutputs;
   const std::byte* bytes = part.weights.Tile(tile - part.first_tile);
   const auto run = [&](int64_t row, int64_t count, float* out, int64_t stride) {
     if (part.quantized_kernel != nullptr) {
-      part.quantized_kernel(bytes, quantized, row, count, out, stride);
+      part.quantized_kernel(bytes, x.quantized_[part.order], row, count, out, stride);
     } else {
-      part.float_kernel(bytes, x + row * inputs(), inputs(), count, out, stride);
+      part.float_kernel(bytes, x.Row(row), inputs(), count, out, stride);
     }
   };
   y += part.first_output + first;
   const int64_t width = std::min<int64_t>(kTileOutputs, part.weights.outputs() - first);
-  if (width == kTileOutputs) {
-    run(0, rows, y, outputs_);
+  if (width == kTileOutputs && output == Output::kWrite) {
+    run(0, x.rows(), y, outputs_);
     return;
   }
-  float tail[kTailRows * kTileOutputs];
-  for (int64_t row = 0; row < rows; row += kTailRows) {
-    const int64_t count = std::min(kTailRows, rows - row);
-    run(row, count, tail, kTileOutputs);
+  alignas(64) float results[kAsideRows * kTileOutputs];
+  for (int64_t row = 0; row < x.rows(); row += kAsideRows) {
+    const int64_t count = std::min(kAsideRows, x.rows() - row);
+    run(row, count, results, kTileOutputs);
     for (int64_t r = 0; r < count; ++r) {
-      std::copy_n(tail + r * kTileOutputs, width, y + (row + r) * outputs_);
+      const float* from = results + r * kTileOutputs;
+      float* to = y + (row + r) * outputs_;
+      if (output == Output::kAdd) {
+        AddTo(from, width, to);
+      } else {
+        std::copy_n(from, width, to);
+      }
     }
   }
 }

@@ -2,16 +2,20 @@
 
 #include <cstring>
 
+#include "compute/ops/packed_gptq.h"
+#include "compute/ops/packed_k_quants.h"
+
 namespace tandem::compute {
 namespace {
 
 constexpr int kOutputs = PackedWeights::kTileOutputs;
 constexpr size_t kLine = 64;
 
-size_t TileBytes(WeightFormat format, int64_t columns) {
+size_t TileBytes(const WeightMatrix& weights) {
+  const int64_t columns = weights.columns;
   const size_t blocks = columns / kQuantBlock;
   size_t bytes = 0;
-  switch (format) {
+  switch (weights.format) {
     case WeightFormat::kFloat32:
       bytes = columns * kOutputs * 4;
       break;
@@ -27,6 +31,14 @@ size_t TileBytes(WeightFormat format, int64_t columns) {
       break;
     case WeightFormat::kQ8_0:
       bytes = blocks * kOutputs * (2 + 32);
+      break;
+    case WeightFormat::kQ4_K:
+    case WeightFormat::kQ5_K:
+    case WeightFormat::kQ6_K:
+      bytes = blocks / KQuantTileLayout::kBlocks * KQuantTileLayout::RecordBytes(weights.format);
+      break;
+    case WeightFormat::kGptqInt4:
+      bytes = GptqTileLayout(blocks, weights.gptq->group_size / kQuantBlock).bytes();
       break;
   }
   return (bytes + kLine - 1) / kLine * kLine;
@@ -88,16 +100,26 @@ PackedWeights::PackedWeights(const WeightMatrix& weights)
     : format_(weights.format),
       outputs_(weights.rows),
       columns_(weights.columns),
-      tile_bytes_(TileBytes(weights.format, weights.columns)),
-      data_(tile_bytes_ * tiles()) {}
+      tile_bytes_(TileBytes(weights)),
+      data_(tile_bytes_ * tiles()) {
+  if (format_ == WeightFormat::kGptqInt4) {
+    column_order_.assign(weights.gptq->column_order.begin(), weights.gptq->column_order.end());
+  }
+}
 
 void PackedWeights::PackTile(const WeightMatrix& weights, int64_t tile) {
   std::byte* out = Tile(tile);
   const int64_t first = tile * kTileOutputs;
+  if (format_ == WeightFormat::kGptqInt4) {
+    PackGptqTile(*weights.gptq, first, out);
+    return;
+  }
   if (first + kTileOutputs > outputs_) std::memset(out, 0, tile_bytes_);
   for (int output = 0; output < kTileOutputs && first + output < outputs_; ++output) {
     const std::byte* row = weights.Row(first + output);
-    if (IsQuantized(format_)) {
+    if (IsKQuant(format_)) {
+      PackKQuantRow(format_, row, columns_, output, out);
+    } else if (IsQuantized(format_)) {
       PackBlocks(row, format_, columns_ / kQuantBlock, output, out);
     } else {
       PackFloats(row, columns_, format_ == WeightFormat::kFloat32 ? 4 : 2, output, out);

@@ -3,18 +3,27 @@
 #include <cstdint>
 
 #include "compute/aligned_buffer.h"
+#include "compute/cpu_features.h"
 #include "compute/ops/attention_shape.h"
+#include "compute/ops/matrix_input.h"
 
 namespace tandem::compute {
 
 /// Memory that one thread works in.
 struct PrefillAttentionScratch {
-  AlignedBuffer<float> queries;                  ///< [head_dim, rows]
-  AlignedBuffer<float> outputs;                  ///< [head_dim, rows]
-  AlignedBuffer<float> scores;                   ///< [kKeyPartition, rows]
-  AlignedBuffer<float> keys;                     ///< [kKeyPartition, head_dim]
-  AlignedBuffer<float> values;                   ///< [kKeyPartition, head_dim]
-  AlignedBuffer<float> maxima, sums, positions;  ///< [rows]
+  // float32: rows side by side.
+  AlignedBuffer<float> queries;       ///< [head_dim, rows]
+  AlignedBuffer<float> outputs;       ///< [head_dim, rows], in bfloat16 [rows, padded head_dim]
+  AlignedBuffer<float> scores;        ///< [kKeyPartition, rows], in bfloat16 [64, kKeyPartition]
+  AlignedBuffer<float> keys;          ///< [kKeyPartition, head_dim]
+  AlignedBuffer<float> values;        ///< [kKeyPartition, head_dim]
+  AlignedBuffer<float> positions;     ///< [rows]
+  AlignedBuffer<float> maxima, sums;  ///< [rows]
+  // bfloat16: operands of matrix products.
+  AlignedBuffer<uint16_t> query_rows;    ///< [rows, padded head_dim]
+  AlignedBuffer<uint16_t> key_panels;    ///< MatrixPanels of kKeyPartition outputs
+  AlignedBuffer<uint16_t> value_panels;  ///< MatrixPanels of head_dim outputs
+  AlignedBuffer<uint16_t> weight_rows;   ///< [64, kKeyPartition]
 };
 
 /// Consecutive tokens of a prompt and one KV head: causal attention of all heads that share it.
@@ -29,11 +38,21 @@ struct PrefillAttentionTile {
 };
 
 /// Tokens that a tile should have.
-int PrefillAttentionTileTokens(const AttentionShape& shape);
+int PrefillAttentionTileTokens(const AttentionShape& shape, MatrixType type);
 
-/// Rows stand side by side in vectors and keys follow one another, so a row's result depends on its
-/// own position, query and keys alone.
-void PrefillAttention(const AttentionShape& shape, const KvView& kv,
-                      const PrefillAttentionTile& tile, PrefillAttentionScratch& scratch);
+/// A row's result depends on its own position, query and keys alone.
+using PrefillAttentionKernel = void (*)(const AttentionShape& shape, const KvView& kv,
+                                        const PrefillAttentionTile& tile,
+                                        PrefillAttentionScratch& scratch);
+
+/// Computes in MatrixTypeFor(target): in bfloat16 queries, keys, values and softmax weights are
+/// rounded to it, and sums are float32. Never null.
+PrefillAttentionKernel FindPrefillAttention(CpuTarget target);
+
+/// Rows stand side by side in vectors and keys follow one another.
+PrefillAttentionKernel FindFloatPrefillAttention();
+/// Matrix products by FindAvx512Bf16MatrixKernel, or where there is one, FindAmxMatrixKernel.
+PrefillAttentionKernel FindBf16PrefillAttention();
+PrefillAttentionKernel FindAmxPrefillAttention();
 
 }  // namespace tandem::compute

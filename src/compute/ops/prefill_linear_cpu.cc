@@ -1,57 +1,158 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "base/status.h"
+#include "compute/ops/matrix_kernel.h"
 #include "compute/ops/prefill_linear.h"
 #include "compute/ops/slab_multiplier.h"
+#include "compute/ops/unpack_weights.h"
 
 namespace tandem::compute {
 namespace {
 
+constexpr int64_t kGroup = PackedWeights::kTileOutputs;
+// A slab's weights, a tile of x and the slab's outputs share a core's second-level cache.
+constexpr int64_t kSlabBytes = 512 << 10;
 constexpr int64_t kMaxSlabOutputs = 512;
-constexpr int64_t kSlabMultiple = 32;
+constexpr int64_t kMinSlabOutputs = 64;
+
+int64_t RoundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+class KernelMultiplier : public SlabMultiplier {
+ public:
+  KernelMultiplier(MatrixKernel kernel, int64_t inputs) : kernel_(kernel), inputs_(inputs) {}
+
+  void Multiply(const PrefillTile& tile, const std::byte* panels, int64_t outputs, float* y,
+                int64_t y_stride, int) const override {
+    MatrixProduct product;
+    product.x = tile.x;
+    product.x_stride = product.inputs = product.panel_inputs = inputs_;
+    product.rows = static_cast<int>(RoundUp(tile.rows, kMatrixRowMultiple));
+    product.panels = panels;
+    product.outputs = outputs;
+    product.y = y;
+    product.y_stride = y_stride;
+    kernel_(product);
+  }
+
+ private:
+  const MatrixKernel kernel_;
+  const int64_t inputs_;
+};
+
+absl::Status CheckParts(std::span<const PackedWeights* const> parts, bool paired) {
+  for (const PackedWeights* part : parts) {
+    if (part->outputs() % kGroup != 0) {
+      return absl::InvalidArgumentError(fmt::format(
+          "a linear layer has {} outputs, expected a multiple of {}", part->outputs(), kGroup));
+    }
+    if (part->columns() != parts[0]->columns()) {
+      return absl::InvalidArgumentError(
+          fmt::format("parts of a linear layer have {} and {} inputs, expected the same number",
+                      parts[0]->columns(), part->columns()));
+    }
+    if (paired && part->outputs() != parts[0]->outputs()) {
+      return absl::InvalidArgumentError(
+          fmt::format("parts of a linear layer have {} and {} outputs, expected the same number",
+                      parts[0]->outputs(), part->outputs()));
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
-SlabLayout::SlabLayout(std::span<const WeightMatrix> parts) : inputs(parts[0].columns) {
-  for (const WeightMatrix& part : parts) outputs += part.rows;
-  // Two at least, so that two threads can share the smallest tile.
-  const int64_t slabs = std::max({(outputs + kMaxSlabOutputs - 1) / kMaxSlabOutputs,
-                                  std::min<int64_t>(2, outputs / kSlabMultiple), int64_t{1}});
-  const int64_t least = (outputs + slabs - 1) / slabs;
-  width = (least + kSlabMultiple - 1) / kSlabMultiple * kSlabMultiple;
+std::unique_ptr<SlabMultiplier> MakeKernelMultiplier(CpuTarget target, int64_t inputs) {
+  return std::make_unique<KernelMultiplier>(FindMatrixKernel(target), inputs);
 }
 
-void GatherRows(std::span<const WeightMatrix> parts, int64_t first, int64_t count, MatrixType type,
-                std::byte* out) {
-  std::vector<float> row(parts[0].columns);
-  const size_t row_bytes = row.size() * SizeOf(type);
-  for (const WeightMatrix& part : parts) {
-    for (int64_t i = std::max<int64_t>(first, 0); i < std::min(first + count, part.rows); ++i) {
-      DequantizeRow(part.format, part.Row(i), part.columns, row.data());
-      StoreMatrixInput(type, row.data(), part.columns, out + (i - first) * row_bytes);
-    }
-    first -= part.rows;
-  }
-}
-
+/// The layer's outputs in groups of 16, which are the tiles of its parts. A slab holds consecutive
+/// groups, or if the parts are paired, consecutive groups of each.
 struct PrefillLinear::Impl {
-  SlabLayout layout;
+  Impl(std::span<const PackedWeights* const> all_parts, const PrefillLinearOptions& options)
+      : parts(all_parts.begin(), all_parts.end()),
+        type(MatrixTypeFor(options.target)),
+        inputs(parts[0]->columns()),
+        padded_inputs(PaddedInputs(inputs)),
+        parts_in_slab(options.paired ? static_cast<int64_t>(parts.size()) : 1) {
+    for (const PackedWeights* part : parts) outputs += part->outputs();
+    cut_outputs = outputs / parts_in_slab;
+    const int64_t fitting = kSlabBytes / static_cast<int64_t>(padded_inputs * SizeOf(type));
+    const int64_t most = std::clamp(fitting, kMinSlabOutputs, kMaxSlabOutputs) / parts_in_slab;
+    // Equal slabs; two at least, so that two threads can share the smallest prompt.
+    const int64_t least_slabs = std::min<int64_t>(2, cut_outputs / kMinSlabOutputs);
+    const int64_t slabs = std::max({(cut_outputs + most - 1) / most, least_slabs, int64_t{1}});
+    width = RoundUp((cut_outputs + slabs - 1) / slabs, WidthMultiple());
+  }
+
+  /// So that all slabs but the last are whole panels.
+  int64_t WidthMultiple() const {
+    return std::max<int64_t>(kGroup, MatrixPanels::Outputs(type) / parts_in_slab);
+  }
+  int slabs() const { return static_cast<int>((cut_outputs + width - 1) / width); }
+  /// Outputs of a slab, of each of its parts.
+  int64_t Width(int slab) const { return std::min(width, cut_outputs - slab * width); }
+  size_t SlabBytes(int slab) const {
+    return MatrixPanels::Bytes(type, padded_inputs, Width(slab) * parts_in_slab);
+  }
+
+  void UnpackSlab(int slab, std::byte* panels) const {
+    const int64_t count = Width(slab);
+    for (int64_t output = 0; output < count * parts_in_slab; output += kGroup) {
+      // The part, and the output in it, that stands at this place.
+      size_t part = 0;
+      int64_t in_part = slab * width + output % count;
+      if (parts_in_slab > 1) {
+        part = output / count;
+      } else {
+        while (in_part >= parts[part]->outputs()) in_part -= parts[part++]->outputs();
+      }
+      UnpackTile(*parts[part], in_part / kGroup, type,
+                 panels + MatrixPanels::Offset(type, padded_inputs, output));
+    }
+  }
+
+  void CopySlabs(ThreadPool& pool) {
+    copies.resize(slabs());
+    pool.ParallelFor(slabs(), [this](int64_t slab, int) {
+      copies[slab] = AlignedBuffer<std::byte>(SlabBytes(static_cast<int>(slab)));
+      UnpackSlab(static_cast<int>(slab), copies[slab].data());
+    });
+  }
+
+  std::vector<const PackedWeights*> parts;
   MatrixType type;
+  int64_t inputs, padded_inputs;
+  int64_t outputs = 0;
+  int64_t parts_in_slab;
+  int64_t cut_outputs;  // What is cut into slabs: all outputs, or those of each paired part.
+  int64_t width;        // Of all slabs but the last, a share of cut_outputs.
   std::unique_ptr<SlabMultiplier> multiplier;
+  std::vector<AlignedBuffer<std::byte>> copies;  // By slab; empty without a copy.
 };
 
-absl::StatusOr<PrefillLinear> PrefillLinear::Create(std::span<const WeightMatrix> parts,
-                                                    MatrixType type, ThreadPool& pool) {
-  const SlabLayout layout(parts);
-  std::unique_ptr<SlabMultiplier> multiplier;
-  if (type == MatrixType::kBFloat16) {
-    ASSIGN_OR_RETURN(multiplier, MakeOneDnnMultiplier(parts, layout, pool));
+absl::StatusOr<PrefillLinear> PrefillLinear::Create(std::span<const PackedWeights* const> parts,
+                                                    const PrefillLinearOptions& options,
+                                                    ThreadPool& pool) {
+  RETURN_IF_ERROR(CheckParts(parts, options.paired));
+  auto impl = std::make_unique<Impl>(parts, options);
+  if (options.target >= CpuTarget::kAmx) {
+    const std::array<int64_t, 2> widths = {impl->Width(0) * impl->parts_in_slab,
+                                           impl->Width(impl->slabs() - 1) * impl->parts_in_slab};
+    ASSIGN_OR_RETURN(impl->multiplier,
+                     MakeOneDnnMultiplier(impl->padded_inputs, widths, pool.threads()));
   } else {
-    multiplier = MakeFloatMultiplier(parts, layout, pool);
+    impl->multiplier = MakeKernelMultiplier(options.target, impl->padded_inputs);
   }
-  return PrefillLinear(std::unique_ptr<Impl>(new Impl{layout, type, std::move(multiplier)}));
+  if (options.keep_copy) impl->CopySlabs(pool);
+  return PrefillLinear(std::move(impl));
 }
 
 PrefillLinear::PrefillLinear(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -59,13 +160,30 @@ PrefillLinear::~PrefillLinear() = default;
 PrefillLinear::PrefillLinear(PrefillLinear&&) noexcept = default;
 PrefillLinear& PrefillLinear::operator=(PrefillLinear&&) noexcept = default;
 
-int64_t PrefillLinear::inputs() const { return impl_->layout.inputs; }
-int64_t PrefillLinear::outputs() const { return impl_->layout.outputs; }
-int PrefillLinear::slabs() const { return impl_->layout.count(); }
+int64_t PrefillLinear::inputs() const { return impl_->inputs; }
+int64_t PrefillLinear::outputs() const { return impl_->outputs; }
+int PrefillLinear::slabs() const { return impl_->slabs(); }
 MatrixType PrefillLinear::input_type() const { return impl_->type; }
+bool PrefillLinear::has_copy() const { return !impl_->copies.empty(); }
 
-void PrefillLinear::RunSlab(int slab, const std::byte* x, float* y, int thread) const {
-  impl_->multiplier->RunSlab(slab, x, y, thread);
+void PrefillLinear::RunSlab(
+    int slab, std::span<const PrefillTile> tiles, PrefillLinearScratch& scratch, int thread,
+    absl::FunctionRef<void(int tile, const SlabOutputs& outputs)> sink) const {
+  const std::byte* panels = nullptr;
+  if (has_copy()) {
+    panels = impl_->copies[slab].data();
+  } else {
+    scratch.panels.Reserve(impl_->SlabBytes(slab));
+    impl_->UnpackSlab(slab, scratch.panels.data());
+    panels = scratch.panels.data();
+  }
+  const int64_t count = impl_->Width(slab), outputs = count * impl_->parts_in_slab;
+  const int64_t stride = RoundUp(outputs, MatrixPanels::Outputs(impl_->type));
+  scratch.y.Reserve(kTileRows * stride);
+  for (int i = 0; i < static_cast<int>(tiles.size()); ++i) {
+    impl_->multiplier->Multiply(tiles[i], panels, outputs, scratch.y.data(), stride, thread);
+    sink(i, {scratch.y.data(), stride, tiles[i].rows, slab * impl_->width, count});
+  }
 }
 
 }  // namespace tandem::compute

@@ -1,18 +1,46 @@
 #include <cmath>
+#include <numbers>
 
 #include "compute/ops/rope.h"
 
 namespace tandem::compute {
 
-Rope::Rope(int positions, int head_dim, float theta)
+namespace {
+
+// As transformers computes it.
+float ScaleLlama3(float frequency, const RopeScaling& scaling) {
+  const float context = static_cast<float>(scaling.original_positions);
+  const float wavelength = 2.0f * std::numbers::pi_v<float> / frequency;
+  if (wavelength < context / scaling.high_frequency_factor) return frequency;
+  if (wavelength > context / scaling.low_frequency_factor) return frequency / scaling.factor;
+  const float smooth = (context / wavelength - scaling.low_frequency_factor) /
+                       (scaling.high_frequency_factor - scaling.low_frequency_factor);
+  return (1.0f - smooth) * frequency / scaling.factor + smooth * frequency;
+}
+
+}  // namespace
+
+std::vector<float> RopeFrequencies(int head_dim, float theta, const RopeScaling& scaling) {
+  std::vector<float> frequencies(head_dim / 2);
+  for (int i = 0; i < head_dim / 2; ++i) {
+    // In float32, as the reference implementations do; float64 would drift from them.
+    float frequency = 1.0f / std::pow(theta, static_cast<float>(2 * i) / head_dim);
+    if (scaling.kind == RopeScaling::Kind::kLinear) frequency /= scaling.factor;
+    if (scaling.kind == RopeScaling::Kind::kLlama3) frequency = ScaleLlama3(frequency, scaling);
+    if (!scaling.divisors.empty()) frequency /= scaling.divisors[i];
+    frequencies[i] = frequency;
+  }
+  return frequencies;
+}
+
+Rope::Rope(int positions, int head_dim, float theta, const RopeScaling& scaling)
     : half_(head_dim / 2),
       cosines_(size_t{1} * positions * half_),
       sines_(size_t{1} * positions * half_) {
+  const std::vector<float> frequencies = RopeFrequencies(head_dim, theta, scaling);
   for (int i = 0; i < half_; ++i) {
-    // In float32, as the reference implementations do; float64 would drift from them.
-    const float frequency = 1.0f / std::pow(theta, static_cast<float>(2 * i) / head_dim);
     for (int position = 0; position < positions; ++position) {
-      const float angle = static_cast<float>(position) * frequency;
+      const float angle = static_cast<float>(position) * frequencies[i];
       cosines_[size_t{1} * position * half_ + i] = std::cos(angle);
       sines_[size_t{1} * position * half_ + i] = std::sin(angle);
     }

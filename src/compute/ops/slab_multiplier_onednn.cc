@@ -8,8 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/log.h"
-#include "compute/aligned_buffer.h"
-#include "compute/ops/prefill_linear.h"
+#include "compute/ops/matrix_kernel.h"
 #include "compute/ops/slab_multiplier.h"
 
 // The OpenMP runtime that oneDNN links; they concern the calling thread's loops.
@@ -22,6 +21,7 @@ namespace {
 using Memory = dnnl::memory;
 
 constexpr int kTileRows = PrefillLinear::kTileRows;
+constexpr int64_t kPanel = MatrixPanels::Outputs(MatrixType::kBFloat16);
 constexpr Memory::data_type kType = Memory::data_type::bf16;
 
 /// Makes oneDNN prepare kernels for one thread, whose blocking is then the same everywhere, and run
@@ -40,138 +40,97 @@ class OneThreadScope {
 class OneDnnMultiplier : public SlabMultiplier {
  public:
   /// Throws dnnl::error.
-  OneDnnMultiplier(std::span<const WeightMatrix> parts, const SlabLayout& layout, ThreadPool& pool);
+  OneDnnMultiplier(int64_t inputs, std::span<const int64_t> outputs, int threads);
 
-  void RunSlab(int slab, const std::byte* x, float* y, int thread) const override;
+  void Multiply(const PrefillTile& tile, const std::byte* panels, int64_t outputs, float* y,
+                int64_t y_stride, int thread) const override;
 
  private:
-  struct Slab {
-    AlignedBuffer<std::byte> weights;
-    Memory weights_memory;
-    dnnl::matmul kernel;
-  };
-  /// What one thread runs a slab with. The last slab may have another shape.
+  /// What one thread multiplies with.
   struct ThreadMemory {
-    AlignedBuffer<float> dense_y;
-    Memory x, y, last_y;
-    AlignedBuffer<std::byte> scratchpad_bytes;
-    Memory scratchpad, last_scratchpad;
+    Memory x, weights, y, scratchpad;
     dnnl::stream stream;
   };
+  struct Shape {
+    int64_t padded_outputs;
+    dnnl::matmul kernel;
+    std::vector<ThreadMemory> threads;  // Changed by the thread that each belongs to.
+  };
 
-  dnnl::matmul::primitive_desc Describe(int64_t slab_outputs) const;
-  void Pack(std::span<const WeightMatrix> parts, int slab_index);
-  void PrepareThreads(int threads);
+  Shape Prepare(int64_t inputs, int64_t padded_outputs, int threads) const;
 
-  const SlabLayout layout_;
   const dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
-  std::vector<Slab> slabs_;
-  // Changed by the thread that each belongs to.
-  mutable std::vector<ThreadMemory> thread_memory_;
+  mutable std::vector<Shape> shapes_;
 };
 
-OneDnnMultiplier::OneDnnMultiplier(std::span<const WeightMatrix> parts, const SlabLayout& layout,
-                                   ThreadPool& pool)
-    : layout_(layout), slabs_(layout.count()) {
-  std::vector<std::exception_ptr> errors(slabs_.size());
-  pool.ParallelFor(layout.count(), [&](int64_t i, int) {
-    try {
-      const OneThreadScope one_thread;
-      Pack(parts, static_cast<int>(i));
-    } catch (...) {
-      errors[i] = std::current_exception();
-    }
-  });
-  for (const std::exception_ptr& error : errors) {
-    if (error != nullptr) std::rethrow_exception(error);
-  }
+OneDnnMultiplier::OneDnnMultiplier(int64_t inputs, std::span<const int64_t> outputs, int threads) {
   const OneThreadScope one_thread;
-  PrepareThreads(pool.threads());
-}
-
-void OneDnnMultiplier::PrepareThreads(int threads) {
-  const auto first = Describe(layout_.Width(0));
-  const auto last = Describe(layout_.Width(layout_.count() - 1));
-  const size_t scratchpad_bytes =
-      std::max(first.scratchpad_desc().get_size(), last.scratchpad_desc().get_size());
-  thread_memory_.resize(threads);
-  for (ThreadMemory& memory : thread_memory_) {
-    memory.x = Memory(first.src_desc(), engine_, nullptr);
-    memory.dense_y = AlignedBuffer<float>(kTileRows * layout_.width);
-    memory.y = Memory(first.dst_desc(), engine_, memory.dense_y.data());
-    memory.last_y = Memory(last.dst_desc(), engine_, memory.dense_y.data());
-    memory.scratchpad_bytes = AlignedBuffer<std::byte>(scratchpad_bytes);
-    memory.scratchpad = Memory(first.scratchpad_desc(), engine_, memory.scratchpad_bytes.data());
-    memory.last_scratchpad =
-        Memory(last.scratchpad_desc(), engine_, memory.scratchpad_bytes.data());
-    memory.stream = dnnl::stream(engine_);
+  for (const int64_t count : outputs) {
+    const int64_t padded = (count + kPanel - 1) / kPanel * kPanel;
+    const bool known = std::any_of(shapes_.begin(), shapes_.end(), [padded](const Shape& shape) {
+      return shape.padded_outputs == padded;
+    });
+    if (!known) shapes_.push_back(Prepare(inputs, padded, threads));
   }
 }
 
-dnnl::matmul::primitive_desc OneDnnMultiplier::Describe(int64_t slab_outputs) const {
-  const Memory::desc x({kTileRows, layout_.inputs}, kType, Memory::format_tag::ab);
-  const Memory::desc w({layout_.inputs, slab_outputs}, kType, Memory::format_tag::any);
-  // Dense: rows further apart rule out oneDNN's kernels for weights laid out in advance.
-  const Memory::desc y({kTileRows, slab_outputs}, Memory::data_type::f32, Memory::format_tag::ab);
+OneDnnMultiplier::Shape OneDnnMultiplier::Prepare(int64_t inputs, int64_t padded_outputs,
+                                                  int threads) const {
+  const Memory::desc x({kTileRows, inputs}, kType, Memory::format_tag::ab);
+  const Memory::desc w({inputs, padded_outputs}, kType, Memory::format_tag::BA16a64b2a);
+  const Memory::desc y({kTileRows, padded_outputs}, Memory::data_type::f32, Memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return dnnl::matmul::primitive_desc(dnnl::matmul::desc(x, w, y), attributes, engine_);
+  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x, w, y), attributes, engine_);
+  Shape shape{padded_outputs, dnnl::matmul(description), {}};
+  for (int thread = 0; thread < threads; ++thread) {
+    shape.threads.push_back(
+        {Memory(x, engine_, nullptr), Memory(w, engine_, nullptr), Memory(y, engine_, nullptr),
+         Memory(description.scratchpad_desc(), engine_), dnnl::stream(engine_)});
+  }
+  return shape;
 }
 
-void OneDnnMultiplier::Pack(std::span<const WeightMatrix> parts, int slab_index) {
-  Slab& slab = slabs_[slab_index];
-  const int64_t width = layout_.Width(slab_index);
-  const auto description = Describe(width);
-  slab.kernel = dnnl::matmul(description);
-
-  AlignedBuffer<std::byte> rows(width * layout_.inputs * SizeOf(MatrixType::kBFloat16));
-  GatherRows(parts, layout_.First(slab_index), width, MatrixType::kBFloat16, rows.data());
-  Memory source({{layout_.inputs, width}, kType, Memory::format_tag::ba}, engine_, rows.data());
-  slab.weights = AlignedBuffer<std::byte>(description.weights_desc().get_size());
-  slab.weights_memory = Memory(description.weights_desc(), engine_, slab.weights.data());
-  dnnl::stream stream(engine_);
-  dnnl::reorder(source, slab.weights_memory).execute(stream, source, slab.weights_memory);
-  stream.wait();
-}
-
-void OneDnnMultiplier::RunSlab(int slab_index, const std::byte* x, float* y, int thread) const {
-  const Slab& slab = slabs_[slab_index];
-  ThreadMemory& memory = thread_memory_[thread];
-  const bool last = slab_index + 1 == layout_.count();
-  const Memory& y_memory = last ? memory.last_y : memory.y;
-  const Memory& scratchpad = last ? memory.last_scratchpad : memory.scratchpad;
-  // Plain row-major memory: setting the handle touches no data.
-  dnnl_memory_set_data_handle(memory.x.get(), const_cast<std::byte*>(x));
+void OneDnnMultiplier::Multiply(const PrefillTile& tile, const std::byte* panels, int64_t outputs,
+                                float* y, int64_t y_stride, int thread) const {
+  const int64_t padded = (outputs + kPanel - 1) / kPanel * kPanel;
+  const auto shape = std::find_if(shapes_.begin(), shapes_.end(), [padded](const Shape& known) {
+    return known.padded_outputs == padded;
+  });
+  if (shape == shapes_.end() || y_stride != padded) {
+    spdlog::critical("a product of {} outputs was not prepared for oneDNN", outputs);
+    std::abort();
+  }
+  ThreadMemory& memory = shape->threads[thread];
+  // Memory without padding: setting a handle touches no data.
+  dnnl_memory_set_data_handle(memory.x.get(), const_cast<std::byte*>(tile.x));
+  dnnl_memory_set_data_handle(memory.weights.get(), const_cast<std::byte*>(panels));
+  dnnl_memory_set_data_handle(memory.y.get(), y);
   const std::array<dnnl_exec_arg_t, 4> arguments = {{
       {DNNL_ARG_SRC, memory.x.get()},
-      {DNNL_ARG_WEIGHTS, slab.weights_memory.get()},
-      {DNNL_ARG_DST, y_memory.get()},
-      {DNNL_ARG_SCRATCHPAD, scratchpad.get()},
+      {DNNL_ARG_WEIGHTS, memory.weights.get()},
+      {DNNL_ARG_DST, memory.y.get()},
+      {DNNL_ARG_SCRATCHPAD, memory.scratchpad.get()},
   }};
-  const dnnl_status_t status = dnnl_primitive_execute(
-      slab.kernel.get(), memory.stream.get(), static_cast<int>(arguments.size()), arguments.data());
+  const dnnl_status_t status =
+      dnnl_primitive_execute(shape->kernel.get(), memory.stream.get(),
+                             static_cast<int>(arguments.size()), arguments.data());
   if (status != dnnl_success) {
     // A kernel that was prepared runs; one that does not would leave wrong numbers.
     spdlog::critical("oneDNN failed in a matrix product with status {}", static_cast<int>(status));
     std::abort();
-  }
-  const int64_t width = layout_.Width(slab_index);
-  y += layout_.First(slab_index);
-  for (int row = 0; row < kTileRows; ++row) {
-    std::copy_n(memory.dense_y.data() + row * width, width, y + row * layout_.outputs);
   }
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SlabMultiplier>> MakeOneDnnMultiplier(
-    std::span<const WeightMatrix> parts, const SlabLayout& layout, ThreadPool& pool) {
+    int64_t inputs, std::span<const int64_t> outputs, int threads) {
   try {
-    return std::make_unique<OneDnnMultiplier>(parts, layout, pool);
+    return std::make_unique<OneDnnMultiplier>(inputs, outputs, threads);
   } catch (const dnnl::error& error) {
     return absl::InternalError(
-        fmt::format("oneDNN cannot prepare a product of {} inputs with {} outputs: {}",
-                    layout.inputs, layout.outputs, error.what()));
+        fmt::format("oneDNN cannot prepare a product of {} inputs: {}", inputs, error.what()));
   }
 }
 

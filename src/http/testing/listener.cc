@@ -2,12 +2,13 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 namespace tandem::http {
 
-Listener::Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Listener::Listener(int backlog) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const timeval limit{.tv_sec = 10};
   setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   sockaddr_in address{};
@@ -16,7 +17,7 @@ Listener::Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   socklen_t size = sizeof(address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   EXPECT_EQ(bind(fd_.get(), generic, size), 0);
-  EXPECT_EQ(listen(fd_.get(), 16), 0);
+  EXPECT_EQ(listen(fd_.get(), backlog), 0);
   EXPECT_EQ(getsockname(fd_.get(), generic, &size), 0);
   port_ = ntohs(address.sin_port);
 }
@@ -30,6 +31,26 @@ ScopedFd Listener::Answer(std::string_view reply) {
   EXPECT_EQ(send(connection.get(), reply.data(), reply.size(), MSG_NOSIGNAL),
             static_cast<ssize_t>(reply.size()));
   return connection;
+}
+
+std::vector<ScopedFd> Listener::FillQueue() {
+  std::vector<ScopedFd> queued;
+  sockaddr_in address{};
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(getsockname(fd_.get(), generic, &size), 0);
+  // A full queue leaves the last one connecting; what it holds beyond the backlog differs.
+  constexpr int kMost = 100;
+  for (int i = 0; i < kMost; ++i) {
+    ScopedFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    connect(client.get(), generic, size);
+    pollfd connected{client.get(), POLLOUT, 0};
+    const bool made = poll(&connected, 1, 100) > 0;
+    queued.push_back(std::move(client));
+    if (!made) return queued;
+  }
+  ADD_FAILURE() << "the backlog takes more than " << kMost << " connections";
+  return queued;
 }
 
 void Listener::ReadRequest(int connection) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/scoped_fd.h"
 
@@ -11,7 +12,8 @@ namespace tandem::http {
 /// cope with servers of all kinds. Accepting and reading end after ten seconds.
 class Listener {
  public:
-  Listener();
+  /// `backlog` is that of listen(2): how many connections wait to be accepted.
+  explicit Listener(int backlog = 16);
 
   int port() const { return port_; }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
@@ -20,6 +22,8 @@ class Listener {
   ScopedFd Answer(std::string_view reply);
   void AnswerAndClose(std::string_view reply) { Answer(reply); }
   void ReadRequest(int connection);
+  /// Connections that fill the backlog: further ones are not made while these are held.
+  std::vector<ScopedFd> FillQueue();
 
  private:
   ScopedFd fd_;

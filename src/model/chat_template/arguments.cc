@@ -14,7 +14,7 @@ Arguments Arguments::WithoutFirst(size_t count) const {
 }
 
 absl::StatusOr<std::vector<const Value*>> Arguments::Bind(
-    std::initializer_list<std::string_view> names, size_t required) const {
+    std::initializer_list<std::string_view> names, size_t required) const& {
   if (positional_.size() > names.size()) {
     return Problem(
         fmt::format("got {} arguments; accepted: at most {}", positional_.size(), names.size()));

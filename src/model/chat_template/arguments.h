@@ -27,9 +27,11 @@ class Arguments {
 
   /// One value for each name: the argument that stands at its place or carries its name, else null.
   /// The first `required` must be there. Problems: too many arguments, a name not in the list, one
-  /// missing.
+  /// missing. The values are the arguments' own, so that a temporary binds none.
   absl::StatusOr<std::vector<const Value*>> Bind(std::initializer_list<std::string_view> names,
-                                                 size_t required = 0) const;
+                                                 size_t required = 0) const&;
+  absl::StatusOr<std::vector<const Value*>> Bind(std::initializer_list<std::string_view> names,
+                                                 size_t required = 0) && = delete;
 
  private:
   std::vector<Value> positional_;

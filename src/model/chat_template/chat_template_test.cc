@@ -39,6 +39,22 @@ TEST(ChatTemplate, SaysWhereItDoesNotParse) {
   EXPECT_THAT(ErrorOf("{% break %}"), HasSubstr("outside of a loop"));
 }
 
+TEST(ChatTemplate, SaysBeforeItIsRenderedWhatItDoesNotKnow) {
+  const auto error_of = [](std::string_view source) {
+    return std::string(ChatTemplate::Parse(source).status().message());
+  };
+  EXPECT_EQ(error_of("a\n{% if false %}{{ now() }}{% endif %}"),
+            "line 2, column 18: there is no function \"now\"");
+  EXPECT_EQ(error_of("{% for m in messages %}{{ m.content.swapcase() }}{% endfor %}"),
+            "line 1, column 36: there is no method \"swapcase\"");
+  for (const char* source :
+       {"{{ raise_exception('a') }}", "{% macro f(x) %}{{ x }}{% endmacro %}{{ f(1) }}",
+        "{% if now is defined %}{{ now() }}{% endif %}", "{{ messages[0].content.strip() }}",
+        "{% set f = range %}{{ f(3) }}", "{{ f(1) }}{% macro f(x) %}{{ x }}{% endmacro %}"}) {
+    EXPECT_EQ(error_of(source), "") << source;
+  }
+}
+
 TEST(ChatTemplate, SaysWhereItGoesWrong) {
   EXPECT_EQ(ErrorOf("{{ 1 }}\n{{ 1 + 'a' }}"),
             "line 2, column 4: cannot apply \"+\" to int and str");

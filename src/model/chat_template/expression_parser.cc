@@ -202,11 +202,22 @@ absl::StatusOr<ExpressionPtr> ExpressionParser::ParsePostfix() {
       ASSIGN_OR_RETURN(object, ParseSubscript(std::move(object)));
     } else if (tokens_.TakeOperator("(")) {
       ASSIGN_OR_RETURN(CallArguments arguments, ParseArguments());
-      ASSIGN_OR_RETURN(object, Make(Call{std::move(object), std::move(arguments)}, position));
+      ASSIGN_OR_RETURN(object, MakeCall(std::move(object), std::move(arguments), position));
     } else {
       return object;
     }
   }
+}
+
+absl::StatusOr<ExpressionPtr> ExpressionParser::MakeCall(ExpressionPtr callee,
+                                                         CallArguments arguments,
+                                                         SourcePosition position) {
+  if (const auto* name = std::get_if<Name>(&callee->node)) {
+    called_.push_back({name->name, callee->position});
+  } else if (const auto* attribute = std::get_if<Attribute>(&callee->node)) {
+    called_.push_back({attribute->name, callee->position, /*is_method=*/true});
+  }
+  return Make(Call{std::move(callee), std::move(arguments)}, position);
 }
 
 absl::StatusOr<ExpressionPtr> ExpressionParser::ParseSubscript(ExpressionPtr object) {
@@ -241,7 +252,7 @@ absl::StatusOr<ExpressionPtr> ExpressionParser::ParseFilters(ExpressionPtr opera
       ASSIGN_OR_RETURN(operand, ParseTest(std::move(operand)));
     } else if (tokens_.TakeOperator("(")) {
       ASSIGN_OR_RETURN(CallArguments arguments, ParseArguments());
-      ASSIGN_OR_RETURN(operand, Make(Call{std::move(operand), std::move(arguments)}, position));
+      ASSIGN_OR_RETURN(operand, MakeCall(std::move(operand), std::move(arguments), position));
     } else {
       return operand;
     }
@@ -263,6 +274,7 @@ absl::StatusOr<FilterCall> ExpressionParser::ParseFilter() {
 }
 
 absl::StatusOr<ExpressionPtr> ExpressionParser::ParseTest(ExpressionPtr operand) {
+  if (const auto* name = std::get_if<Name>(&operand->node)) asked_.push_back(name->name);
   const SourcePosition position = tokens_.Peek().position;
   TestCall test;
   test.negated = tokens_.TakeName("not");

@@ -1,13 +1,22 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "model/chat_template/expression.h"
 #include "model/chat_template/token_stream.h"
 
 namespace tandem::model::jinja {
+
+/// A function or method that is called by its name.
+struct CalledName {
+  std::string name;
+  SourcePosition position;
+  bool is_method = false;
+};
 
 /// Parses expressions out of a stream of tokens, with Jinja's precedence. Trees deeper than a bound
 /// are refused, so that walking them cannot exhaust the stack.
@@ -22,6 +31,11 @@ class ExpressionParser {
   absl::StatusOr<ExpressionPtr> ParseOr();
   /// A filter's name and arguments, as in a filter block.
   absl::StatusOr<FilterCall> ParseFilter();
+
+  /// What the expressions so far call.
+  const std::vector<CalledName>& called() const { return called_; }
+  /// Names of which they ask whether they are defined.
+  const std::vector<std::string>& asked() const { return asked_; }
 
  private:
   using Level = absl::StatusOr<ExpressionPtr> (ExpressionParser::*)();
@@ -56,8 +70,12 @@ class ExpressionParser {
   bool StartsTestArgument() const;
 
   absl::StatusOr<ExpressionPtr> Make(ExpressionNode node, SourcePosition position);
+  absl::StatusOr<ExpressionPtr> MakeCall(ExpressionPtr callee, CallArguments arguments,
+                                         SourcePosition position);
 
   TokenStream& tokens_;
+  std::vector<CalledName> called_;
+  std::vector<std::string> asked_;
   int open_ = 0;  ///< Expressions being parsed, one inside the other.
 };
 

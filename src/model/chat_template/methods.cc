@@ -206,6 +206,17 @@ const Method* Find(const Value& object, std::string_view name) {
 
 bool HasMethod(const Value& object, std::string_view name) { return Find(object, name) != nullptr; }
 
+bool IsMethodName(std::string_view name) {
+  for (const std::span<const Method> methods :
+       {std::span<const Method>(kTextMethods), std::span<const Method>(kDictMethods),
+        std::span<const Method>(kLoopMethods)}) {
+    for (const Method& method : methods) {
+      if (method.name == name) return true;
+    }
+  }
+  return false;
+}
+
 absl::StatusOr<Value> CallMethod(Runtime& runtime, const Value& object, std::string_view name,
                                  const Arguments& arguments) {
   return Find(object, name)->call(runtime, object, arguments);

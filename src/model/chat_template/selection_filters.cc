@@ -45,8 +45,8 @@ Result Select(Runtime& runtime, const Value& value, const Arguments& arguments) 
 }
 
 Result MapAttribute(Runtime& runtime, std::vector<Value> elements, const Arguments& arguments) {
-  ASSIGN_OR_RETURN(const auto bound,
-                   Arguments({}, arguments.keyword()).Bind({"attribute", "default"}));
+  const Arguments keywords({}, arguments.keyword());
+  ASSIGN_OR_RETURN(const auto bound, keywords.Bind({"attribute", "default"}));
   for (Value& element : elements) {
     ASSIGN_OR_RETURN(element, GetPath(element, *bound[0]));
     if (element.IsUndefined() && bound[1] != nullptr) element = *bound[1];

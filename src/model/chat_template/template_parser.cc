@@ -1,5 +1,6 @@
 #include "model/chat_template/template_parser.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -7,7 +8,9 @@
 
 #include "base/status.h"
 #include "model/chat_template/expression_parser.h"
+#include "model/chat_template/functions.h"
 #include "model/chat_template/lexer.h"
+#include "model/chat_template/methods.h"
 
 namespace tandem::model::jinja {
 namespace {
@@ -25,11 +28,29 @@ class TemplateParser {
       const Token& tag = tokens_.Peek(1);
       return ErrorAt(tag.position, fmt::format("unexpected \"{}\"", tag.text));
     }
+    RETURN_IF_ERROR(CheckCalls());
     return block;
   }
 
  private:
   using Ends = std::initializer_list<std::string_view>;
+
+  /// What is called must be known, or be something that the template itself makes or asks for.
+  absl::Status CheckCalls() const {
+    const auto contains = [](const std::vector<std::string>& names, const std::string& name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    for (const CalledName& called : expressions_.called()) {
+      if (contains(bound_, called.name) || contains(expressions_.asked(), called.name)) continue;
+      if (called.is_method ? IsMethodName(called.name) : FindFunction(called.name) != nullptr) {
+        continue;
+      }
+      return ErrorAt(called.position,
+                     fmt::format("there is no {} \"{}\"", called.is_method ? "method" : "function",
+                                 called.name));
+    }
+    return absl::OkStatus();
+  }
 
   /// Whether a tag begins here whose name is one of `ends`.
   bool AtTag(Ends ends) const {
@@ -138,7 +159,8 @@ class TemplateParser {
   absl::StatusOr<std::string> ParseTargetName() {
     if (tokens_.Peek().kind != TokenKind::kName)
       return tokens_.Unexpected("the name of a variable");
-    return tokens_.Take().text;
+    bound_.push_back(tokens_.Take().text);
+    return bound_.back();
   }
 
   absl::StatusOr<StatementNode> ParseFor(SourcePosition begin) {
@@ -242,6 +264,7 @@ class TemplateParser {
 
   TokenStream tokens_;
   ExpressionParser expressions_;
+  std::vector<std::string> bound_;  ///< Names that the template gives to values.
   int open_blocks_ = 0;
   int open_loops_ = 0;
   bool in_macro_ = false;

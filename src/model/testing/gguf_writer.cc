@@ -24,6 +24,8 @@ uint32_t GgmlType(WeightType type) {
   switch (type) {
     case WeightType::kF32:
       return 0;
+    case WeightType::kI32:
+      return 26;
     case WeightType::kF16:
       return 1;
     case WeightType::kBF16:
@@ -34,6 +36,12 @@ uint32_t GgmlType(WeightType type) {
       return 3;
     case WeightType::kQ8_0:
       return 8;
+    case WeightType::kQ4_K:
+      return 12;
+    case WeightType::kQ5_K:
+      return 13;
+    case WeightType::kQ6_K:
+      return 14;
   }
   return 0;
 }

@@ -49,22 +49,42 @@ BatchSegment TestSequence::Next(std::span<const int32_t> tokens, TokenPath path,
 Logits TestSequence::Run(Decoder& decoder, std::span<const int32_t> tokens, TokenPath path,
                          LogitRows logits) {
   const BatchSegment segment = Next(tokens, path, logits);
-  return decoder.Forward({&segment, 1}, kv_);
+  return decoder.Forward({&segment, 1}, *kv_);
+}
+
+std::byte* TestSequence::Row(int layer, compute::KvPart part, int token) const {
+  const compute::KvLayout& layout = kv_->layout();
+  return kv_->Block(layer, part, block_table_[token / layout.block_tokens]) +
+         token % layout.block_tokens * layout.token_bytes();
 }
 
 std::vector<std::byte> TestSequence::KvBytes(int tokens) const {
-  const compute::KvLayout& layout = kv_.layout();
+  const compute::KvLayout& layout = kv_->layout();
   std::vector<std::byte> bytes;
   for (const compute::KvPart part : {compute::KvPart::kKey, compute::KvPart::kValue}) {
     for (int layer = 0; layer < layout.layers; ++layer) {
       for (int token = 0; token < tokens; ++token) {
-        const std::byte* block = kv_.Block(layer, part, block_table_[token / layout.block_tokens]);
-        const std::byte* row = block + token % layout.block_tokens * layout.token_bytes();
+        const std::byte* row = Row(layer, part, token);
         bytes.insert(bytes.end(), row, row + layout.token_bytes());
       }
     }
   }
   return bytes;
+}
+
+void TestSequence::Load(std::span<const std::byte> bytes, int all_tokens, int tokens) {
+  const compute::KvLayout& layout = kv_->layout();
+  const size_t row_bytes = layout.token_bytes();
+  size_t plane = 0;
+  for (const compute::KvPart part : {compute::KvPart::kKey, compute::KvPart::kValue}) {
+    for (int layer = 0; layer < layout.layers; ++layer, ++plane) {
+      for (int token = 0; token < tokens; ++token) {
+        const auto from = bytes.subspan((plane * all_tokens + token) * row_bytes, row_bytes);
+        std::copy(from.begin(), from.end(), Row(layer, part, token));
+      }
+    }
+  }
+  length_ = tokens;
 }
 
 int32_t ArgMax(std::span<const float> logits) {

@@ -28,7 +28,7 @@ class TestPool {
 class TestSequence {
  public:
   TestSequence(TestPool& pool, int max_tokens)
-      : kv_(pool.kv()), block_table_(pool.Take(max_tokens)) {}
+      : kv_(&pool.kv()), block_table_(pool.Take(max_tokens)) {}
 
   int length() const { return length_; }
 
@@ -41,9 +41,15 @@ class TestSequence {
   /// The cache's bytes of the first `tokens` tokens: [2, layers, tokens, kv_heads * head_dim].
   std::vector<std::byte> KvBytes(int tokens) const;
 
+  /// Puts the first `tokens` tokens of another sequence's KvBytes(all_tokens) into the cache, as
+  /// its first: they count as computed.
+  void Load(std::span<const std::byte> bytes, int all_tokens, int tokens);
+
  private:
-  const compute::KvPool& kv_;
-  const std::vector<int32_t> block_table_;
+  std::byte* Row(int layer, compute::KvPart part, int token) const;
+
+  const compute::KvPool* kv_;
+  std::vector<int32_t> block_table_;
   int length_ = 0;
 };
 

@@ -14,8 +14,6 @@
 namespace tandem::model::testing {
 namespace {
 
-constexpr int kBlock = 32;
-
 constexpr const char* kChatTemplate =
     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] "
     "+ "
@@ -56,15 +54,37 @@ void Append(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
-/// A block of 32 random elements in [-scale, scale].
+/// A block of 256 random elements, of about [-scale, scale].
+void AppendSuperBlock(WeightType type, float scale, Random& random, std::string& out) {
+  const auto append_bytes = [&](int count, uint8_t mask) {
+    for (int i = 0; i < count; ++i) out.push_back(static_cast<char>(random.Next() >> 56 & mask));
+  };
+  if (type == WeightType::kQ6_K) {
+    append_bytes(128 + 64, 255);
+    append_bytes(16, 31);
+    Append(out, Half(scale / (32 * 31)));
+    return;
+  }
+  const int largest = type == WeightType::kQ4_K ? 15 : 31;
+  Append(out, Half(2 * scale / (63.0f * static_cast<float>(largest))));
+  Append(out, Half(scale / 63));
+  append_bytes(12, 255);
+  append_bytes(type == WeightType::kQ4_K ? 128 : 32 + 128, 255);
+}
+
+/// A block of 32 random elements in [-scale, scale], or one of 256.
 void AppendBlock(WeightType type, float scale, Random& random, std::string& out) {
+  if (BlockElements(type) == 256) {
+    AppendSuperBlock(type, scale, random, out);
+    return;
+  }
   if (type == WeightType::kQ4_0) Append(out, Half(scale / 8));
   if (type == WeightType::kQ8_0) Append(out, Half(scale / 128));
   if (type == WeightType::kQ4_1) {
     Append(out, Half(scale / 8));
     Append(out, Half(-scale));
   }
-  const int bytes = type == WeightType::kQ8_0 ? kBlock : kBlock / 2;
+  const int bytes = type == WeightType::kQ8_0 ? 32 : 16;
   for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(random.Next() >> 56));
 }
 
@@ -82,7 +102,7 @@ std::string RandomRows(WeightType type, int64_t elements, float scale, Random& r
         Append(out, static_cast<uint16_t>(std::bit_cast<uint32_t>(random.Uniform() * scale) >> 16));
         break;
       default:
-        if (i % kBlock == 0) AppendBlock(type, scale, random, out);
+        if (i % BlockElements(type) == 0) AppendBlock(type, scale, random, out);
     }
   }
   return out;

@@ -8,7 +8,8 @@
 
 namespace tandem::model::testing {
 
-/// The shape of a small random model. Dimensions of quantised weights are multiples of 32.
+/// The shape of a small random model. Dimensions of quantised weights are multiples of 32, those
+/// of K-quants of 256.
 struct TinyModelOptions {
   int layers = 2;
   int hidden_size = 64;
@@ -16,9 +17,8 @@ struct TinyModelOptions {
   int kv_heads = 2;
   int intermediate_size = 128;
   int max_positions = 2048;
-  WeightType weight_type =
-      WeightType::kQ8_0;  ///< Of the linear layers: F32, F16, Q4_0, Q4_1, Q8_0.
-  uint64_t seed = 1;      ///< Other seeds give other weights.
+  WeightType weight_type = WeightType::kQ8_0;  ///< Of the linear layers.
+  uint64_t seed = 1;                           ///< Other seeds give other weights.
 };
 
 /// The bytes of a GGUF file of architecture "llama" with random weights: a byte-level vocabulary of

@@ -28,6 +28,11 @@ class BytePairEncoder {
   /// Appends the word's tokens. Takes O(n log n) steps for n bytes.
   void Encode(std::string_view word, std::vector<int32_t>* tokens) const;
 
+  /// The same for a word that is given as tokens.
+  void EncodeSymbols(std::span<const int32_t> symbols, std::vector<int32_t>* tokens) const {
+    MergeLong(symbols, tokens);
+  }
+
  private:
   struct RankedMerge {
     int32_t rank;

@@ -16,6 +16,8 @@ class TokenTable {
   /// Sets the bytes of `id`, which is below size(), out of how the token is written in a byte-level
   /// vocabulary.
   void Set(int32_t id, std::string_view token);
+  /// Sets the bytes of `id` as they are.
+  void SetBytes(int32_t id, std::string_view bytes);
   void MarkSpecial(int32_t id) { entries_[id].special = true; }
 
   int32_t size() const { return static_cast<int32_t>(entries_.size()); }

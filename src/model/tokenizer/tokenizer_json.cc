@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <string>
@@ -8,9 +9,12 @@
 #include <vector>
 
 #include "base/status.h"
+#include "model/json_reader.h"
 #include "model/tokenizer/bpe_tokenizer.h"
-#include "model/tokenizer/json_reader.h"
+#include "model/tokenizer/sentencepiece_steps.h"
+#include "model/tokenizer/sentencepiece_tokenizer.h"
 #include "model/tokenizer/tokenizer_json_splitters.h"
+#include "model/tokenizer/utf8.h"
 #include "model/tokenizer/vocabulary.h"
 
 namespace tandem::model {
@@ -172,7 +176,7 @@ absl::Status CheckModel(const JsonReader& model) {
   ASSIGN_OR_RETURN(const std::string_view name, type.String());
   if (name != "BPE") return type.Wrong("\"BPE\"");
   for (const std::string_view field :
-       {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
+       {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
     RETURN_IF_ERROR(MustBeUnset(model, field));
   }
   return absl::OkStatus();
@@ -205,16 +209,53 @@ TokenTable MakeTable(const TokenIds& ids, const std::vector<AddedToken>& added) 
   return table;
 }
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> ReadTokenizer(const JsonReader& root) {
-  ASSIGN_OR_RETURN(const JsonReader model, root.Member("model"));
-  RETURN_IF_ERROR(CheckModel(model));
-  RETURN_IF_ERROR(CheckDecoder(root));
-  TokenIds ids;
-  RETURN_IF_ERROR(ReadVocabulary(model, &ids));
-  ASSIGN_OR_RETURN(const std::vector<Merge> merges, ReadMerges(model, ids));
-  ASSIGN_OR_RETURN(const int32_t unknown, ReadUnknownToken(model, ids));
-  ASSIGN_OR_RETURN(std::vector<AddedToken> added, ReadAddedTokens(root));
+/// The id of the token that tokenizer_config.json names as `field`.
+absl::StatusOr<int32_t> FindNamedToken(std::string_view field, const std::string& content,
+                                       const TokenIds& ids, const std::vector<AddedToken>& added) {
+  for (const AddedToken& token : added) {
+    if (token.content == content) return token.id;
+  }
+  const auto found = ids.find(content);
+  if (found != ids.end()) return found->second;
+  return absl::InvalidArgumentError(
+      fmt::format("{} is \"{}\"; accepted: a token of tokenizer.json", field, content));
+}
 
+/// What both kinds of tokenizers have.
+struct CommonParts {
+  TokenIds ids;
+  std::vector<Merge> merges;
+  std::vector<AddedToken> added;
+  SpecialTokens special;
+  int32_t bos = -1, eos = -1;
+};
+
+absl::StatusOr<CommonParts> ReadCommonParts(const JsonReader& root, const JsonReader& model,
+                                            const SpecialTokenNames& names) {
+  CommonParts parts;
+  RETURN_IF_ERROR(ReadVocabulary(model, &parts.ids));
+  ASSIGN_OR_RETURN(parts.merges, ReadMerges(model, parts.ids));
+  ASSIGN_OR_RETURN(parts.added, ReadAddedTokens(root));
+  if (root.Has("post_processor")) {
+    ASSIGN_OR_RETURN(const JsonReader field, root.Member("post_processor"));
+    RETURN_IF_ERROR(ReadPostProcessor(field, 0, &parts.special));
+  }
+  if (parts.special.prefix.size() == 1) parts.bos = parts.special.prefix[0];
+  if (parts.special.suffix.size() == 1) parts.eos = parts.special.suffix[0];
+  if (names.bos) {
+    ASSIGN_OR_RETURN(parts.bos, FindNamedToken("bos_token", *names.bos, parts.ids, parts.added));
+  }
+  if (names.eos) {
+    ASSIGN_OR_RETURN(parts.eos, FindNamedToken("eos_token", *names.eos, parts.ids, parts.added));
+  }
+  return parts;
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> MakeByteLevel(const JsonReader& root,
+                                                         const JsonReader& model,
+                                                         CommonParts common) {
+  RETURN_IF_ERROR(CheckDecoder(root));
+  ASSIGN_OR_RETURN(const int32_t unknown, ReadUnknownToken(model, common.ids));
   Normalization normalization = Normalization::kNone;
   if (root.Has("normalizer")) {
     ASSIGN_OR_RETURN(const JsonReader field, root.Member("normalizer"));
@@ -222,28 +263,69 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> ReadTokenizer(const JsonReader& root)
   }
   ASSIGN_OR_RETURN(const JsonReader pre_tokenizer_field, root.Member("pre_tokenizer"));
   ASSIGN_OR_RETURN(PreTokenizer pre_tokenizer, ReadPreTokenizer(pre_tokenizer_field));
-  SpecialTokens special;
-  if (root.Has("post_processor")) {
-    ASSIGN_OR_RETURN(const JsonReader field, root.Member("post_processor"));
-    RETURN_IF_ERROR(ReadPostProcessor(field, 0, &special));
-  }
-
-  TokenTable table = MakeTable(ids, added);
-  BpeTokenizerParts parts{.tokens = std::move(table),
-                          .added_tokens = AddedTokens(std::move(added), normalization),
-                          .pre_tokenizer = std::move(pre_tokenizer),
-                          .encoder = BytePairEncoder(ByteTokens(ids, unknown), merges)};
+  TokenTable table = MakeTable(common.ids, common.added);
+  BpeTokenizerParts parts{
+      .tokens = std::move(table),
+      .added_tokens = AddedTokens(std::move(common.added), normalization),
+      .pre_tokenizer = std::move(pre_tokenizer),
+      .encoder = BytePairEncoder(ByteTokens(common.ids, unknown), common.merges)};
   ASSIGN_OR_RETURN(parts.ignore_merges, model.BoolMember("ignore_merges", false));
-  if (special.prefix.size() == 1) parts.bos_token_id = special.prefix[0];
-  if (special.suffix.size() == 1) parts.eos_token_id = special.suffix[0];
-  parts.prefix = std::move(special.prefix);
-  parts.suffix = std::move(special.suffix);
+  parts.bos_token_id = common.bos;
+  parts.eos_token_id = common.eos;
+  parts.prefix = std::move(common.special.prefix);
+  parts.suffix = std::move(common.special.suffix);
   return std::make_unique<BpeTokenizer>(std::move(parts));
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> MakeSentencePiece(const JsonReader& root,
+                                                             CommonParts common) {
+  ASSIGN_OR_RETURN(const PrependSpace prepend_space, ReadPrependSpace(root));
+  ASSIGN_OR_RETURN(const bool strip_first_space, ReadStripsFirstSpace(root));
+  std::array<int32_t, 256> byte_tokens;
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string token = fmt::format("<0x{:02X}>", byte);
+    const auto found = common.ids.find(token);
+    if (found == common.ids.end()) {
+      return absl::InvalidArgumentError(
+          fmt::format("model.vocab has no token {}, which byte_fallback makes use of", token));
+    }
+    byte_tokens[byte] = found->second;
+  }
+  StringMap<std::string, int32_t> characters;
+  for (const auto& [token, id] : common.ids) {
+    if (!token.empty() && FirstCharacter(token).size == token.size()) characters.emplace(token, id);
+  }
+  TokenTable table = MakeTable(common.ids, common.added);
+  for (const auto& [token, id] : common.ids) table.SetBytes(id, SentencePieceBytes(token));
+  for (const AddedToken& token : common.added) table.SetBytes(token.id, token.content);
+  return std::make_unique<SentencePieceTokenizer>(
+      SentencePieceParts{.tokens = std::move(table),
+                         .added_tokens = AddedTokens(std::move(common.added), Normalization::kNone),
+                         .encoder = BytePairEncoder(byte_tokens, common.merges),
+                         .characters = std::move(characters),
+                         .byte_tokens = byte_tokens,
+                         .prepend_space = prepend_space,
+                         .strip_first_space = strip_first_space,
+                         .prefix = std::move(common.special.prefix),
+                         .suffix = std::move(common.special.suffix),
+                         .bos_token_id = common.bos,
+                         .eos_token_id = common.eos});
+}
+
+absl::StatusOr<std::unique_ptr<Tokenizer>> ReadTokenizer(const JsonReader& root,
+                                                         const SpecialTokenNames& names) {
+  ASSIGN_OR_RETURN(const JsonReader model, root.Member("model"));
+  RETURN_IF_ERROR(CheckModel(model));
+  ASSIGN_OR_RETURN(CommonParts common, ReadCommonParts(root, model, names));
+  ASSIGN_OR_RETURN(const bool byte_fallback, model.BoolMember("byte_fallback", false));
+  if (byte_fallback) return MakeSentencePiece(root, std::move(common));
+  return MakeByteLevel(root, model, std::move(common));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::FromJson(std::string_view json) {
+absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::FromJson(std::string_view json,
+                                                               const SpecialTokenNames& names) {
   boost::json::error_code error;
   boost::json::monotonic_resource memory;
   const boost::json::value document =
@@ -251,7 +333,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::FromJson(std::string_view 
   if (error) {
     return absl::InvalidArgumentError(fmt::format("the document is no JSON: {}", error.message()));
   }
-  return ReadTokenizer(JsonReader(&document, ""));
+  return ReadTokenizer(JsonReader(&document, ""), names);
 }
 
 }  // namespace tandem::model

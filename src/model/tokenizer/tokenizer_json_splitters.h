@@ -1,7 +1,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
-#include "model/tokenizer/json_reader.h"
+#include "model/json_reader.h"
 #include "model/tokenizer/pre_tokenizer.h"
 
 namespace tandem::model {

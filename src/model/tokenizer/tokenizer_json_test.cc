@@ -100,7 +100,8 @@ TEST(TokenizerJson, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(ErrorAfter([](auto& d) { d["model"].as_object()["type"] = "Unigram"; }),
             "model.type is \"Unigram\"; accepted: \"BPE\"");
   EXPECT_EQ(ErrorAfter([](auto& d) { d["model"].as_object()["byte_fallback"] = true; }),
-            "model.byte_fallback is true; accepted: null");
+            "pre_tokenizer.type is \"ByteLevel\"; accepted: \"Metaspace\", where byte_fallback is "
+            "true");
   EXPECT_THAT(ErrorAfter([](auto& d) { d["model"].as_object()["vocab"].as_object()["a"] = -1; }),
               HasSubstr("model.vocab.a is -1; accepted: a token id"));
   EXPECT_THAT(ErrorAfter([](auto& d) {

@@ -94,5 +94,31 @@ TEST_F(TokenizerVectors, SmolLm2Prompts) {
   }
 }
 
+/// Against the PyPI package tokenizers: tests/data/make_tokenizer_vectors.py.
+class TokenizerKinds : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(TokenizerKinds, EncodeAndDecodeTheSame) {
+  const auto text =
+      testing::ReadFile(std::string(TANDEM_SOURCE_DIR) + "/tests/data/tokenizer_vectors.json");
+  ASSERT_TRUE(text.has_value());
+  const boost::json::value kind = boost::json::parse(*text).at(GetParam());
+  const auto tokenizer = Tokenizer::FromJson(boost::json::serialize(kind.at("tokenizer")));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ((*tokenizer)->bos_token_id(), 1);
+  for (const boost::json::value& vector : kind.at("cases").as_array()) {
+    const auto original = boost::json::value_to<std::string>(vector.at("text"));
+    const std::vector<int32_t> ids = Ids(vector.at("ids"));
+    EXPECT_EQ((*tokenizer)->Encode(original, true), ids) << original;
+    EXPECT_EQ((*tokenizer)->Decode(ids, true),
+              boost::json::value_to<std::string>(vector.at("decoded")))
+        << original;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerKinds,
+                         ::testing::Values("prepend", "metaspace_first", "metaspace_always",
+                                           "llama3"),
+                         [](const auto& info) { return std::string(info.param); });
+
 }  // namespace
 }  // namespace tandem::model

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/status.h"
+
 namespace tandem::store {
 
 ExtentDirectory::Entries::iterator ExtentDirectory::Find(const Extent& extent) {
@@ -24,7 +26,7 @@ absl::Status ExtentDirectory::HoldForWrite(const Extent& extent) {
     if (same->second.state != State::kWriting) {
       return absl::FailedPreconditionError("the extent is published or given up already");
     }
-    ++same->second.holds;
+    if (++same->second.holds == 1) held_.insert(extent.offset);
     return absl::OkStatus();
   }
   const uint64_t end = extent.offset + extent.length;
@@ -40,17 +42,33 @@ absl::Status ExtentDirectory::HoldForWrite(const Extent& extent) {
     if (entry.holds > 0) return absl::UnavailableError("the extent is still held by its last user");
   }
   entries_.erase(first, last);
-  entries_[extent.offset] = {extent, State::kWriting, 1, {}};
+  entries_[extent.offset] = {.extent = extent, .state = State::kWriting, .holds = 1};
+  held_.insert(extent.offset);
   return absl::OkStatus();
 }
 
-absl::Status ExtentDirectory::HoldForRead(const Extent& extent) {
-  MutexLock lock(mutex_);
+absl::StatusOr<ExtentDirectory::Entries::iterator> ExtentDirectory::FindPublished(
+    const Extent& extent) {
   const auto found = Find(extent);
   if (found == entries_.end() || found->second.state != State::kPublished) {
     return absl::NotFoundError("the segment does not hold that object any more");
   }
+  return found;
+}
+
+absl::Status ExtentDirectory::HoldForRead(const Extent& extent) {
+  MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const auto found, FindPublished(extent));
   ++found->second.holds;
+  held_.insert(extent.offset);
+  return absl::OkStatus();
+}
+
+absl::Status ExtentDirectory::HoldForStore(const Extent& extent) {
+  MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const auto found, FindPublished(extent));
+  ++found->second.holds;
+  ++found->second.stores;
   return absl::OkStatus();
 }
 
@@ -58,8 +76,18 @@ void ExtentDirectory::Release(const Extent& extent) {
   MutexLock lock(mutex_);
   const auto found = Find(extent);
   if (found == entries_.end()) return;
-  --found->second.holds;
-  if (found->second.holds == 0 && found->second.state == State::kForgotten) entries_.erase(found);
+  Entry& entry = found->second;
+  if (--entry.holds == entry.stores) held_.erase(extent.offset);
+  if (entry.holds == 0 && entry.state == State::kForgotten) entries_.erase(found);
+}
+
+void ExtentDirectory::ReleaseStore(const Extent& extent) {
+  MutexLock lock(mutex_);
+  const auto found = Find(extent);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  --entry.stores;
+  if (--entry.holds == 0 && entry.state == State::kForgotten) entries_.erase(found);
 }
 
 absl::Status ExtentDirectory::Publish(const HeldObject& object) {
@@ -82,6 +110,23 @@ void ExtentDirectory::Forget(const Extent& extent) {
   } else {
     found->second.state = State::kForgotten;
   }
+}
+
+std::vector<uint64_t> ExtentDirectory::Held() const {
+  MutexLock lock(mutex_);
+  std::vector<uint64_t> generations;
+  for (const uint64_t offset : held_) {
+    const Entry& entry = entries_.at(offset);
+    if (entry.state != State::kWriting) generations.push_back(entry.extent.generation);
+  }
+  return generations;
+}
+
+bool ExtentDirectory::IsPublished(const Extent& extent) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(extent.offset);
+  return found != entries_.end() && found->second.extent == extent &&
+         found->second.state == State::kPublished;
 }
 
 std::vector<HeldObject> ExtentDirectory::Published() const {

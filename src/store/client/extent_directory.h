@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <unordered_set>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "transfer/extent.h"
 
@@ -27,8 +28,12 @@ class ExtentDirectory {
   /// Holds a published object open for reading. NotFound if it is not there in that generation.
   absl::Status HoldForRead(const Extent& extent);
 
+  /// As HoldForRead, for whoever writes the object to disk: it counts as no reader in Held().
+  absl::Status HoldForStore(const Extent& extent);
+
   /// Ends one hold.
   void Release(const Extent& extent);
+  void ReleaseStore(const Extent& extent);
 
   /// Makes an extent that was written readable. FailedPrecondition unless it is being written.
   absl::Status Publish(const HeldObject& object);
@@ -36,6 +41,9 @@ class ExtentDirectory {
   /// Drops an extent in this generation, once nobody holds it any more; it cannot be opened again.
   void Forget(const Extent& extent);
 
+  /// Generations of the objects that somebody holds, forgotten ones among them.
+  std::vector<uint64_t> Held() const;
+  bool IsPublished(const Extent& extent) const;
   /// Every published object.
   std::vector<HeldObject> Published() const;
 
@@ -45,15 +53,19 @@ class ExtentDirectory {
     Extent extent;
     State state = State::kWriting;
     int holds = 0;
+    int stores = 0;  // of the holds
     HeldObject object;
   };
   using Entries = std::map<uint64_t, Entry>;  // by offset; never overlapping
 
   Entries::iterator Find(const Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Entries::iterator FirstOverlap(const Extent& extent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Entries::iterator> FindPublished(const Extent& extent)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   Entries entries_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_set<uint64_t> held_ ABSL_GUARDED_BY(mutex_);  // with holds other than to store
 };
 
 }  // namespace tandem::store

@@ -37,6 +37,19 @@ TEST_F(ExtentDirectoryTest, ANewerGenerationTakesThePlaceOfOlderOnes) {
   EXPECT_EQ(directory_.Published()[0].extent, kNext);
 }
 
+TEST_F(ExtentDirectoryTest, NamesWhatReadersHold) {
+  Write(kFirst);
+  Write({200, 10, 9});
+  EXPECT_TRUE(directory_.Held().empty());
+  ASSERT_TRUE(directory_.HoldForWrite({300, 10, 10}).ok());  // not an object yet
+  ASSERT_TRUE(directory_.HoldForRead(kFirst).ok());
+  ASSERT_TRUE(directory_.HoldForRead(kFirst).ok());
+  directory_.Release(kFirst);
+  EXPECT_EQ(directory_.Held(), std::vector<uint64_t>{7});
+  directory_.Release(kFirst);
+  EXPECT_TRUE(directory_.Held().empty());
+}
+
 TEST_F(ExtentDirectoryTest, ALateWriterIsRefused) {
   ASSERT_TRUE(directory_.HoldForWrite(kFirst).ok());
   directory_.Release(kFirst);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/extent_grant.h"
 #include "base/mutex.h"
 #include "store/proto/master_client.h"
 #include "transfer/extent.h"
@@ -17,6 +18,8 @@ namespace tandem::store {
 struct ReplicaLocation {
   transfer::Extent extent;
   std::shared_ptr<const proto::Segment> segment;
+  ExtentGrant grant{};   ///< To read it.
+  bool on_disk = false;  ///< Of the segment's owner, rather than in the segment.
 };
 
 /// What the master says about an object that is there.

@@ -7,6 +7,7 @@
 #include <boost/json/serialize.hpp>
 #include <chrono>
 
+#include "absl/strings/match.h"
 #include "base/status.h"
 #include "http/url.h"
 
@@ -50,11 +51,30 @@ absl::Status CheckMetadataServer(const std::string& server) {
                                                 server, std::string(status.message()), kExpected));
 }
 
-MetadataRegistration::MetadataRegistration(std::string server, MetadataEntry entry,
-                                           Duration timeout)
-    : server_(std::move(server)), entry_(std::move(entry)), timeout_(timeout) {
-  if (!IsNowhere(server_)) client_ = http::Client::Create(1);
+absl::StatusOr<std::unique_ptr<MetadataRegistration>> MetadataRegistration::Create(
+    std::string server, MetadataEntry entry, Duration timeout, const Security& security) {
+  TlsContext tls;
+  if (security.tls && !IsNowhere(server) && !absl::StartsWith(server, "https://")) {
+    return absl::InvalidArgumentError(
+        fmt::format("metadata_server \"{}\" would be told the token without TLS; with tls_ca_file "
+                    "expected is https://HOST:8080/metadata, or \"P2PHANDSHAKE\"",
+                    server));
+  }
+  if (absl::StartsWith(server, "https://")) {
+    ASSIGN_OR_RETURN(tls, MakeTlsClientContext(security.files));
+  }
+  std::unique_ptr<MetadataRegistration> registration(
+      new MetadataRegistration(std::move(server), std::move(entry), timeout, security.token));
+  if (!IsNowhere(registration->server_)) registration->client_ = http::Client::Create(1, tls);
+  return registration;
 }
+
+MetadataRegistration::MetadataRegistration(std::string server, MetadataEntry entry,
+                                           Duration timeout, BearerToken token)
+    : server_(std::move(server)),
+      entry_(std::move(entry)),
+      timeout_(timeout),
+      token_(std::move(token)) {}
 
 absl::Status MetadataRegistration::Register() {
   RETURN_IF_ERROR(Send("PUT", "mooncake/rpc_meta/" + entry_.segment, RpcMeta(entry_)));
@@ -74,6 +94,7 @@ absl::Status MetadataRegistration::Send(const std::string& method, const std::st
   request.method = method;
   request.url = fmt::format("{}?key={}", server_, http::EncodePercent(key));
   request.headers = {{"Content-Type", "application/json"}};
+  if (!token_.empty()) request.headers.Set("Authorization", token_.Authorization());
   request.body = body;
   request.total_timeout = timeout_;
   const auto response = client_->Fetch(std::move(request));
@@ -83,6 +104,10 @@ absl::Status MetadataRegistration::Send(const std::string& method, const std::st
                                               kExpected));
   }
   if (response->status / 100 == 2) return absl::OkStatus();
+  if (response->status == 401) {
+    return absl::UnauthenticatedError(
+        fmt::format("metadata_server \"{}\": {}; see token_file", server_, response->body));
+  }
   return absl::FailedPreconditionError(
       fmt::format("metadata_server \"{}\" answered {} {} with {}; {}", server_, method, key,
                   response->status, kExpected));

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "base/security.h"
 #include "http/client.h"
 
 namespace tandem::store {
@@ -24,8 +25,12 @@ struct MetadataEntry {
 /// within the timeout. Used by one thread at a time.
 class MetadataRegistration {
  public:
-  /// `server` is "http://host:port/metadata"; "P2PHANDSHAKE" and "" register nowhere.
-  MetadataRegistration(std::string server, MetadataEntry entry, Duration timeout);
+  /// `server` is "http://host:port/metadata", or with https; "P2PHANDSHAKE" and "" register
+  /// nowhere. InvalidArgument if https has nothing to trust, or http would be used beside TLS.
+  static absl::StatusOr<std::unique_ptr<MetadataRegistration>> Create(std::string server,
+                                                                      MetadataEntry entry,
+                                                                      Duration timeout,
+                                                                      const Security& security);
 
   /// Puts the entries. The error names metadata_server, its value and what is expected there.
   absl::Status Register();
@@ -33,11 +38,14 @@ class MetadataRegistration {
   absl::Status Deregister();
 
  private:
+  MetadataRegistration(std::string server, MetadataEntry entry, Duration timeout,
+                       BearerToken token);
   absl::Status Send(const std::string& method, const std::string& key, const std::string& body);
 
   const std::string server_;
   const MetadataEntry entry_;
   const Duration timeout_;
+  const BearerToken token_;
   std::unique_ptr<http::Client> client_;  // null: nowhere
 };
 

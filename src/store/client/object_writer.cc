@@ -2,12 +2,16 @@
 
 #include <spdlog/spdlog.h>
 
-#include <cstring>
+#include <algorithm>
+#include <map>
+#include <utility>
 
+#include "base/checksummed_copy.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "store/client/found_objects.h"
 #include "store/client/pending_object.h"
+#include "transfer/message.h"
 
 namespace tandem::store {
 namespace {
@@ -28,6 +32,20 @@ bool AnyWritten(const PendingObject& object) {
   return false;
 }
 
+/// Of an object of which no replica was written.
+ErrorCode FailureOf(const PendingObject& object) {
+  for (const PendingObject::Target& target : object.targets) {
+    if (absl::IsUnauthenticated(target.status)) return kRpcFailed;
+  }
+  return kTransferFailed;
+}
+
+uint64_t SizeOf(const Parts& parts) {
+  uint64_t size = 0;
+  for (const std::span<const std::byte> part : parts) size += part.size();
+  return size;
+}
+
 ErrorCode CodeOf(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? kInvalidParams : kNoSpace;
 }
@@ -37,10 +55,70 @@ ErrorCode CodeOf(const absl::Status& status) {
 std::vector<std::unique_ptr<Reservation>> ObjectWriter::Reserve(std::span<const std::string> keys,
                                                                 std::span<const uint64_t> sizes,
                                                                 const ReplicateConfig& config,
-                                                                TimePoint deadline,
+                                                                const CallContext& call,
                                                                 std::vector<ErrorCode>* codes) {
+  std::vector<std::unique_ptr<Reservation>> reservations(keys.size());
+  Pending started = Start(keys, sizes, config, call, codes);
+  for (size_t i = 0; i < started.size(); ++i) {
+    if (started[i] == nullptr) continue;
+    const absl::Status taken = TakeBytes(*started[i], call.deadline);
+    if (taken.ok()) {
+      reservations[i] = std::move(started[i]);
+    } else {
+      spdlog::debug("no room to write {}: {}", keys[i], taken.ToString());
+      (*codes)[i] = CodeOf(taken);
+    }
+  }
+  return reservations;
+}
+
+std::vector<ErrorCode> ObjectWriter::Put(std::span<const std::string> keys,
+                                         std::span<const Parts> values,
+                                         const ReplicateConfig& config, TimePoint deadline) {
+  if (keys.size() != values.size()) return std::vector<ErrorCode>(keys.size(), kInvalidParams);
+  std::vector<ErrorCode> codes;
+  // As many at a time as local buffers hold, should all go to other hosts.
+  while (codes.size() < keys.size()) {
+    const size_t first = codes.size();
+    std::vector<uint64_t> sizes;
+    uint64_t bytes = 0;
+    for (size_t i = first; i < keys.size(); ++i) {
+      const uint64_t size = SizeOf(values[i]);
+      if (!sizes.empty() && bytes + size > buffers_.capacity()) break;
+      sizes.push_back(size);
+      bytes += size;
+    }
+    std::vector<ErrorCode> some;
+    const Pending started =
+        Start(keys.subspan(first, sizes.size()), sizes, config, deadline, &some);
+    std::vector<PendingObject*> filled;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < started.size(); ++i) {
+      if (started[i] == nullptr) continue;
+      const absl::Status status = Fill(*started[i], values[first + i], deadline);
+      if (status.ok()) {
+        StartSending(*started[i]);
+        filled.push_back(started[i].get());
+        places.push_back(i);
+      } else {
+        spdlog::warn("{} cannot be written: {}", keys[first + i], std::string(status.message()));
+        some[i] = CodeOf(status);
+      }
+    }
+    const std::vector<ErrorCode> ended = Distribute(filled, deadline);
+    for (size_t i = 0; i < places.size(); ++i) some[places[i]] = ended[i];
+    codes.insert(codes.end(), some.begin(), some.end());
+  }
+  return codes;
+}
+
+ObjectWriter::Pending ObjectWriter::Start(std::span<const std::string> keys,
+                                          std::span<const uint64_t> sizes,
+                                          const ReplicateConfig& config, const CallContext& call,
+                                          std::vector<ErrorCode>* codes) {
   proto::PutStartRequest request;
   request.set_client_id(options_.client_id);
+  request.set_request_id(call.request_id);
   request.mutable_keys()->Add(keys.begin(), keys.end());
   request.mutable_sizes()->Add(sizes.begin(), sizes.end());
   request.mutable_config()->set_replica_num(static_cast<uint32_t>(config.replica_num));
@@ -49,117 +127,180 @@ std::vector<std::unique_ptr<Reservation>> ObjectWriter::Reserve(std::span<const 
   request.mutable_config()->set_preferred_segment(
       config.preferred_segment.empty() ? options_.own_segment : config.preferred_segment);
 
-  std::vector<std::unique_ptr<Reservation>> reservations(keys.size());
+  Pending objects(keys.size());
   codes->assign(keys.size(), kRpcFailed);
   if (keys.size() != sizes.size() || config.replica_num < 1) {
     codes->assign(keys.size(), kInvalidParams);
-    return reservations;
+    return objects;
   }
-  const auto response = master_.PutStart(request, deadline);
+  const auto response = master_.PutStart(request, call.deadline);
   if (!response.ok() || static_cast<size_t>(response->results_size()) != keys.size()) {
-    return reservations;
+    return objects;
   }
   for (size_t i = 0; i < keys.size(); ++i) {
     const proto::PutStartResult& placed = response->results(static_cast<int>(i));
     (*codes)[i] = static_cast<ErrorCode>(placed.code());
     if (placed.code() != kOk) continue;
-    auto opened = Open(keys[i], sizes[i], config, placed, *response, deadline);
-    if (opened.ok()) {
-      reservations[i] = *std::move(opened);
-    } else {
-      spdlog::debug("no room to write {}: {}", keys[i], opened.status().ToString());
-      (*codes)[i] = CodeOf(opened.status());
+    std::vector<PendingObject::Target> targets;
+    for (const proto::Extent& extent : placed.extents()) {
+      targets.push_back(TargetOf(extent, *response, call.deadline));
     }
+    objects[i] = std::make_unique<PendingObject>(
+        HeldObject{keys[i], {}, sizes[i], 0, config.with_soft_pin, config.with_hard_pin},
+        std::move(targets), revocations_);
   }
-  return reservations;
+  return objects;
 }
 
-absl::StatusOr<std::unique_ptr<PendingObject>> ObjectWriter::Open(
-    const std::string& key, uint64_t size, const ReplicateConfig& config,
-    const proto::PutStartResult& placed, const proto::PutStartResponse& response,
-    TimePoint deadline) {
-  std::vector<PendingObject::Target> targets;
-  absl::StatusOr<WritableBytes> bytes = absl::NotFoundError("not in this process");
-  for (const proto::Extent& extent : placed.extents()) {
-    PendingObject::Target target{FromProto(extent), extent.segment()};
-    if (extent.segment() == options_.own_segment) {
-      bytes = owner_.OpenForWrite(target.extent);
-      target.status = bytes.status();
-    } else {
-      for (const proto::Segment& segment : response.segments()) {
-        if (segment.name() == extent.segment()) target.endpoint = segment.data_endpoint();
-      }
-    }
-    targets.push_back(std::move(target));
+PendingObject::Target ObjectWriter::TargetOf(const proto::Extent& extent,
+                                             const proto::PutStartResponse& response,
+                                             TimePoint deadline) {
+  PendingObject::Target target{.extent = FromProto(extent),
+                               .segment = extent.segment(),
+                               .grant = UnpackGrant(extent.grant())};
+  if (extent.segment() == options_.own_segment) return target;
+  for (const proto::Segment& segment : response.segments()) {
+    if (segment.name() != extent.segment()) continue;
+    target.endpoint = segment.data_endpoint();
+    if (segment.host_identity() != options_.host_identity) continue;
+    const TimePoint give_up = std::min(deadline, Clock::Real().Now() + options_.silence);
+    auto writer = mappings_.Writer(segment.fd_socket(), give_up);
+    // Of another user, say: then as to another host.
+    if (writer.ok()) target.writer = *std::move(writer);
   }
-  const bool only_own = targets.size() == 1 && targets[0].endpoint.empty();
-  if (!bytes.ok() && !only_own) bytes = buffers_.Take(size, deadline);
-  HeldObject object{key, {}, size, 0, config.with_soft_pin, config.with_hard_pin};
-  auto pending =
-      std::make_unique<PendingObject>(std::move(object), std::move(targets), revocations_);
-  if (!bytes.ok()) return bytes.status();  // the pending object gives the room back
-  bytes->bytes = bytes->bytes.first(size);
-  pending->set_bytes(*std::move(bytes));
-  return pending;
+  return target;
+}
+
+absl::Status ObjectWriter::TakeBytes(PendingObject& object, TimePoint deadline) {
+  absl::StatusOr<WritableBytes> bytes = absl::NotFoundError("not in this process");
+  for (PendingObject::Target& target : object.targets) {
+    if (!target.endpoint.empty()) continue;
+    bytes = owner_.OpenForWrite(target.extent);
+    target.status = bytes.status();
+  }
+  const bool only_own = object.targets.size() == 1 && object.targets[0].endpoint.empty();
+  if (!bytes.ok() && !only_own) bytes = buffers_.Take(object.object.size, deadline);
+  if (!bytes.ok()) return bytes.status();
+  bytes->bytes = bytes->bytes.first(object.object.size);
+  object.set_bytes(*std::move(bytes));
+  return absl::OkStatus();
+}
+
+absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimePoint deadline) {
+  object.value = value;
+  const bool straight =
+      std::all_of(object.targets.begin(), object.targets.end(),
+                  [](const PendingObject::Target& target) { return target.writer != nullptr; });
+  if (straight) return absl::OkStatus();
+  RETURN_IF_ERROR(TakeBytes(object, deadline));
+  StreamingChecksum checksum;
+  std::span<std::byte> rest = object.bytes();
+  for (const std::span<const std::byte> part : value) {
+    CopyWithChecksum(rest, part, checksum);
+    rest = rest.subspan(part.size());
+  }
+  object.object.checksum = checksum.Digest();
+  object.has_checksum = true;
+  return absl::OkStatus();
 }
 
 std::vector<ErrorCode> ObjectWriter::Commit(std::vector<std::unique_ptr<Reservation>> reservations,
-                                            TimePoint deadline) {
+                                            const CallContext& call) {
   std::vector<PendingObject*> objects;
   for (const std::unique_ptr<Reservation>& reservation : reservations) {
     if (reservation == nullptr) return std::vector<ErrorCode>(reservations.size(), kInvalidParams);
     auto* object = static_cast<PendingObject*>(reservation.get());
+    object->value = {object->bytes()};
     object->object.checksum = Checksum64(object->bytes());
+    object->has_checksum = true;
+    StartSending(*object);
     objects.push_back(object);
   }
-  Send(objects, deadline);
-  PublishAtOwners(objects, deadline);
-  return End(objects, deadline);
+  return Distribute(objects, call);
 }
 
-void ObjectWriter::Send(std::span<PendingObject* const> objects, TimePoint deadline) {
+std::vector<ErrorCode> ObjectWriter::Distribute(std::span<PendingObject* const> objects,
+                                                const CallContext& call) {
+  WriteToNeighbours(objects, call.deadline);
+  PublishAtOwners(objects, call.deadline);
+  return End(objects, call);
+}
+
+void ObjectWriter::StartSending(PendingObject& object) {
+  for (PendingObject::Target& target : object.targets) {
+    if (target.endpoint.empty() || target.writer != nullptr) continue;
+    target.whole = object.object.size <= transfer::kMaxPutBytes;
+    target.transfer =
+        target.whole
+            ? transport_.Put(target.endpoint, At(object.object, target.extent), target.grant,
+                             object.bytes())
+            : transport_.Write(target.endpoint, {{target.extent, object.readable(), target.grant}});
+  }
+}
+
+void ObjectWriter::WriteToNeighbours(std::span<PendingObject* const> objects, TimePoint deadline) {
+  struct Batch {
+    std::vector<transfer::StagedWrite> writes;
+    std::vector<std::pair<PendingObject*, PendingObject::Target*>> of;
+  };
+  std::map<transfer::SharedMemoryWriter*, Batch> batches;
   for (PendingObject* object : objects) {
     for (PendingObject::Target& target : object->targets) {
-      if (target.endpoint.empty()) continue;
-      target.transfer = transport_.Write(target.endpoint, {{target.extent, object->readable()}});
+      if (target.writer == nullptr) continue;
+      Batch& batch = batches[target.writer.get()];
+      batch.writes.push_back({At(object->object, target.extent), object->value});
+      batch.of.emplace_back(object, &target);
     }
   }
-  for (PendingObject* object : objects) {
-    for (PendingObject::Target& target : object->targets) {
-      if (target.transfer == nullptr) continue;
-      target.status = target.transfer->Wait(deadline, options_.silence);
-      if (!target.status.ok()) continue;
-      counters_.remote_write_bytes.Increment(static_cast<double>(object->object.size));
+  for (auto& [writer, batch] : batches) {
+    const auto results = writer->Write(batch.writes, deadline, options_.silence);
+    for (size_t i = 0; i < results.size(); ++i) {
+      auto& [object, target] = batch.of[i];
+      target->status = results[i].status();
+      if (!results[i].ok()) continue;
+      counters_.shared_write_bytes.Increment(static_cast<double>(object->object.size));
+      if (!object->has_checksum) {
+        object->object.checksum = *results[i];
+        object->has_checksum = true;
+      } else if (object->object.checksum != *results[i]) {
+        target->status = absl::DataLossError("the value changed while it was being put");
+      }
     }
   }
 }
 
 void ObjectWriter::PublishAtOwners(std::span<PendingObject* const> objects, TimePoint deadline) {
+  // While an owner checks one object, the bytes of the next arrive.
   for (PendingObject* object : objects) {
+    const HeldObject& described = object->object;
     for (PendingObject::Target& target : object->targets) {
-      if (!target.status.ok()) continue;
-      const HeldObject placed = At(object->object, target.extent);
-      if (target.endpoint.empty()) {
-        target.status = owner_.PublishOwn(placed);
-        counters_.local_write_bytes.Increment(static_cast<double>(placed.size));
-      } else {
-        target.transfer = transport_.Publish(target.endpoint, {placed});
+      if (target.transfer != nullptr) {
+        target.status = target.transfer->Wait(deadline, options_.silence);
+        if (!target.status.ok()) continue;
+        counters_.remote_write_bytes.Increment(static_cast<double>(described.size));
+        if (target.whole) continue;
+        target.transfer =
+            transport_.Publish(target.endpoint, {{At(described, target.extent), target.grant}});
+      } else if (target.endpoint.empty() && target.status.ok()) {
+        target.status = owner_.PublishChecked(At(described, target.extent));
+        counters_.local_write_bytes.Increment(static_cast<double>(described.size));
       }
     }
   }
   for (PendingObject* object : objects) {
     for (PendingObject::Target& target : object->targets) {
-      if (target.endpoint.empty() || !target.status.ok()) continue;
+      if (target.transfer == nullptr || !target.status.ok()) continue;
       target.status = target.transfer->Wait(deadline, options_.silence);
     }
   }
 }
 
 std::vector<ErrorCode> ObjectWriter::End(std::span<PendingObject* const> objects,
-                                         TimePoint deadline) {
+                                         const CallContext& call) {
   std::vector<ErrorCode> codes(objects.size(), kTransferFailed);
   proto::PutEndRequest request;
   request.set_client_id(options_.client_id);
+  request.set_request_id(call.request_id);
   std::vector<size_t> ended;
   for (size_t i = 0; i < objects.size(); ++i) {
     for (const PendingObject::Target& target : objects[i]->targets) {
@@ -167,12 +308,15 @@ std::vector<ErrorCode> ObjectWriter::End(std::span<PendingObject* const> objects
       spdlog::warn("a replica of {} was not written to {}: {}", objects[i]->object.key,
                    target.segment, std::string(target.status.message()));
     }
-    if (!AnyWritten(*objects[i])) continue;  // letting go of it tells the master
+    if (!AnyWritten(*objects[i])) {
+      codes[i] = FailureOf(*objects[i]);
+      continue;  // letting go of it tells the master
+    }
     *request.add_items() = objects[i]->EndItem(/*all=*/false);
     ended.push_back(i);
   }
   if (ended.empty()) return codes;
-  const auto response = master_.PutEnd(request, deadline);
+  const auto response = master_.PutEnd(request, call.deadline);
   const bool answered =
       response.ok() && static_cast<size_t>(response->codes_size()) == ended.size();
   for (size_t i = 0; i < ended.size(); ++i) {
@@ -191,7 +335,7 @@ void ObjectWriter::Forget(const PendingObject& object) {
     if (target.endpoint.empty()) {
       owner_.Forget(target.extent);
     } else {
-      transport_.Forget(target.endpoint, {target.extent});
+      transport_.Forget(target.endpoint, {{target.extent, target.grant}});
     }
   }
 }

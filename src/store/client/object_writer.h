@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "store/client/local_buffers.h"
+#include "store/client/peer_mappings.h"
+#include "store/client/pending_object.h"
 #include "store/client/revocations.h"
 #include "store/client/segment_owner.h"
 #include "store/client/store_client.h"
@@ -15,52 +17,64 @@
 
 namespace tandem::store {
 
-class PendingObject;
-
 /// Puts objects: asks the master for room, hands out the bytes to fill, and publishes them: first
 /// in the directory of every owner, then at the master. Safe for use by several threads.
 class ObjectWriter {
  public:
   struct Options {
     std::string client_id;
-    std::string own_segment;  ///< Empty for a client that lends no memory.
-    Duration silence;         ///< After which an owner counts as gone.
+    std::string own_segment;    ///< Empty for a client that lends no memory.
+    std::string host_identity;  ///< Whose owners are written to through shared memory.
+    Duration silence;           ///< After which an owner counts as gone.
   };
   /// All but `revocations` outlive it and everything it handed out.
-  ObjectWriter(Options options, MasterClient& master, SegmentOwner& owner,
+  ObjectWriter(Options options, MasterClient& master, SegmentOwner& owner, PeerMappings& mappings,
                transfer::Transport& transport, LocalBuffers& buffers, TransferCounters& counters,
                std::shared_ptr<Revocations> revocations)
       : options_(std::move(options)),
         master_(master),
         owner_(owner),
+        mappings_(mappings),
         transport_(transport),
         buffers_(buffers),
         counters_(counters),
         revocations_(std::move(revocations)) {}
 
-  /// As StoreClient::Reserve and Commit.
+  /// As StoreClient's.
   std::vector<std::unique_ptr<Reservation>> Reserve(std::span<const std::string> keys,
                                                     std::span<const uint64_t> sizes,
                                                     const ReplicateConfig& config,
-                                                    TimePoint deadline,
+                                                    const CallContext& call,
                                                     std::vector<ErrorCode>* codes);
   std::vector<ErrorCode> Commit(std::vector<std::unique_ptr<Reservation>> reservations,
-                                TimePoint deadline);
+                                const CallContext& call);
+  std::vector<ErrorCode> Put(std::span<const std::string> keys, std::span<const Parts> values,
+                             const ReplicateConfig& config, TimePoint deadline);
 
  private:
-  absl::StatusOr<std::unique_ptr<PendingObject>> Open(const std::string& key, uint64_t size,
-                                                      const ReplicateConfig& config,
-                                                      const proto::PutStartResult& placed,
-                                                      const proto::PutStartResponse& response,
-                                                      TimePoint deadline);
-  void Send(std::span<PendingObject* const> objects, TimePoint deadline);
+  using Pending = std::vector<std::unique_ptr<PendingObject>>;
+  /// Asks for room; null with a code where there is none.
+  Pending Start(std::span<const std::string> keys, std::span<const uint64_t> sizes,
+                const ReplicateConfig& config, const CallContext& call,
+                std::vector<ErrorCode>* codes);
+  PendingObject::Target TargetOf(const proto::Extent& extent,
+                                 const proto::PutStartResponse& response, TimePoint deadline);
+  /// Gives an object bytes to fill: in the own segment, else in a local buffer.
+  absl::Status TakeBytes(PendingObject& object, TimePoint deadline);
+  absl::Status Fill(PendingObject& object, const Parts& value, TimePoint deadline);
+  std::vector<ErrorCode> Distribute(std::span<PendingObject* const> objects,
+                                    const CallContext& call);
+  /// Has the bytes go to other hosts, while others are filled.
+  void StartSending(PendingObject& object);
+  void WriteToNeighbours(std::span<PendingObject* const> objects, TimePoint deadline);
   void PublishAtOwners(std::span<PendingObject* const> objects, TimePoint deadline);
-  std::vector<ErrorCode> End(std::span<PendingObject* const> objects, TimePoint deadline);
+  std::vector<ErrorCode> End(std::span<PendingObject* const> objects, const CallContext& call);
   void Forget(const PendingObject& object);
 
   const Options options_;
   MasterClient& master_;
   SegmentOwner& owner_;
+  PeerMappings& mappings_;
   transfer::Transport& transport_;
   LocalBuffers& buffers_;
   TransferCounters& counters_;

@@ -7,6 +7,7 @@
 namespace tandem::store {
 
 using transfer::SharedMemoryPeer;
+using transfer::SharedMemoryWriter;
 
 absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> PeerMappings::Get(const std::string& socket_name,
                                                                     TimePoint deadline) {
@@ -23,11 +24,26 @@ absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> PeerMappings::Get(const std::s
   return peer;
 }
 
+absl::StatusOr<std::shared_ptr<SharedMemoryWriter>> PeerMappings::Writer(
+    const std::string& socket_name, TimePoint deadline) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = writers_.find(socket_name);
+    if (found != writers_.end() && !found->second->broken()) return found->second;
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<SharedMemoryWriter> writer,
+                   SharedMemoryWriter::Connect(socket_name, deadline));
+  MutexLock lock(mutex_);
+  writers_[socket_name] = writer;
+  return writer;
+}
+
 void PeerMappings::Tidy() {
   std::vector<std::shared_ptr<SharedMemoryPeer>> peers;
   {
     MutexLock lock(mutex_);
     std::erase_if(peers_, [](const auto& entry) { return entry.second->broken(); });
+    std::erase_if(writers_, [](const auto& entry) { return entry.second->broken(); });
     for (const auto& [name, peer] : peers_) peers.push_back(peer);
   }
   for (const auto& peer : peers) peer->Flush();

@@ -7,11 +7,12 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "transfer/shared_memory_peer.h"
+#include "transfer/shared_memory_writer.h"
 
 namespace tandem::store {
 
-/// The segments of other processes on this host that are mapped, each once. Safe for use by several
-/// threads.
+/// The ways to other processes' segments on this host: a mapping to read each, a writer for each.
+/// Safe for use by several threads.
 class PeerMappings {
  public:
   /// The mapping of the segment behind a socket, made when first asked for and again after the
@@ -19,12 +20,18 @@ class PeerMappings {
   absl::StatusOr<std::shared_ptr<transfer::SharedMemoryPeer>> Get(const std::string& socket_name,
                                                                   TimePoint deadline);
 
+  /// Likewise the connection to write over.
+  absl::StatusOr<std::shared_ptr<transfer::SharedMemoryWriter>> Writer(
+      const std::string& socket_name, TimePoint deadline);
+
   /// Tells owners what has been let go; drops the mappings of owners that are gone.
   void Tidy();
 
  private:
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<transfer::SharedMemoryPeer>> peers_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<transfer::SharedMemoryWriter>> writers_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tandem::store

@@ -6,11 +6,12 @@
 
 #include "store/client/revocations.h"
 #include "store/client/store_client.h"
+#include "transfer/shared_memory_writer.h"
 #include "transfer/transport.h"
 
 namespace tandem::store {
 
-/// A reservation between Reserve and Commit: an object's bytes and the places they go to.
+/// An object between its PutStart and its PutEnd: its bytes and the places they go to.
 class PendingObject : public Reservation {
  public:
   /// One replica to be.
@@ -18,7 +19,11 @@ class PendingObject : public Reservation {
     transfer::Extent extent;
     std::string segment;
     std::string endpoint;  ///< Of the owner; empty for this process's own segment.
+    ExtentGrant grant{};   ///< To write it.
+    /// The way to an owner on this host; null where the transfer is.
+    std::shared_ptr<transfer::SharedMemoryWriter> writer;
     std::shared_ptr<transfer::Transfer> transfer;  ///< The one under way.
+    bool whole = false;                            ///< Which publishes the object as well.
     absl::Status status;
   };
 
@@ -35,6 +40,7 @@ class PendingObject : public Reservation {
 
   std::span<std::byte> bytes() override { return bytes_.bytes; }
   void set_bytes(transfer::WritableBytes bytes) { bytes_ = std::move(bytes); }
+  bool has_bytes() const { return bytes_.hold != nullptr; }
   transfer::ReadableBytes readable() const { return {bytes_.bytes, bytes_.hold}; }
 
   /// The master has been told how it ended.
@@ -52,6 +58,8 @@ class PendingObject : public Reservation {
   }
 
   transfer::HeldObject object;  ///< Its extent is set for each target.
+  bool has_checksum = false;    ///< Whether the object's is known yet.
+  Parts value;                  ///< The caller's bytes, in a put that needs none of its own.
   std::vector<Target> targets;
 
  private:

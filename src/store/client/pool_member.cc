@@ -7,13 +7,18 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include "base/hash.h"
 #include "base/memory_budget.h"
 #include "base/status.h"
+#include "transfer/network_interface.h"
 
 namespace tandem::store {
 namespace {
+
+/// To read an object that is removed and put again all the while.
+constexpr int kMostAttempts = 3;
 
 /// Holds on to an object's bytes, wherever they are.
 class HeldHandle : public ReadHandle {
@@ -32,34 +37,56 @@ std::string RandomId() {
   return ToHex(bytes);
 }
 
+uint64_t SizeOf(const MutableParts& parts) {
+  uint64_t size = 0;
+  for (const std::span<std::byte> part : parts) size += part.size();
+  return size;
+}
+
+void Scatter(std::span<const std::byte> bytes, const MutableParts& parts) {
+  for (const std::span<std::byte> part : parts) {
+    const size_t size = std::min(part.size(), bytes.size());
+    if (size > 0) std::memcpy(part.data(), bytes.data(), size);
+    bytes = bytes.subspan(size);
+  }
+}
+
 /// Of a read that failed: what callers are told.
 ErrorCode ReadError(const absl::Status& status) {
+  if (absl::IsUnauthenticated(status)) return kRpcFailed;
   return absl::IsInvalidArgument(status) ? kInvalidParams : kTransferFailed;
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PoolMember>> PoolMember::Join(const StoreClientOptions& options,
-                                                             std::unique_ptr<MasterClient> master,
-                                                             std::string host_identity,
-                                                             MetricRegistry& metrics,
-                                                             const Clock& clock) {
-  std::unique_ptr<PoolMember> member(
-      new PoolMember(options, std::move(master), std::move(host_identity), metrics, clock));
+absl::StatusOr<std::unique_ptr<PoolMember>> PoolMember::Join(
+    const StoreClientOptions& options, const Security& security,
+    std::unique_ptr<MasterClient> master, std::string host_identity, MetricRegistry& metrics,
+    const Clock& clock, DiskTier::MakeIo make_io) {
+  if (make_io == nullptr) make_io = &DiskIo::Create;
+  std::unique_ptr<PoolMember> member(new PoolMember(options, security, std::move(master),
+                                                    std::move(host_identity), metrics, clock,
+                                                    std::move(make_io)));
   RETURN_IF_ERROR(member->Open());
   return member;
 }
 
-PoolMember::PoolMember(const StoreClientOptions& options, std::unique_ptr<MasterClient> master,
-                       std::string host_identity, MetricRegistry& metrics, const Clock& clock)
+PoolMember::PoolMember(const StoreClientOptions& options, const Security& security,
+                       std::unique_ptr<MasterClient> master, std::string host_identity,
+                       MetricRegistry& metrics, const Clock& clock, DiskTier::MakeIo make_io)
     : options_(options),
+      security_(security),
       host_identity_(std::move(host_identity)),
       client_id_(RandomId()),
       clock_(clock),
       master_(std::move(master)),
+      revocations_(
+          std::make_shared<Revocations>(Revocations::Options{client_id_, options.call_timeout})),
       counters_(metrics),
       found_(clock),
-      buffers_(options.local_buffer_bytes) {}
+      buffers_(options.local_buffer_bytes),
+      disk_(options.local_hostname, std::move(make_io), metrics),
+      owner_(&disk_) {}
 
 absl::Status PoolMember::Open() {
   const bool lends = options_.segment_bytes > 0;
@@ -71,28 +98,41 @@ absl::Status PoolMember::Open() {
   ASSIGN_OR_RETURN(transport_, transfer::Transport::Create({.hostname = options_.local_hostname,
                                                             .listen = lends,
                                                             .protocol = options_.protocol,
-                                                            .device_name = options_.device_name},
+                                                            .device_name = options_.device_name,
+                                                            .security = security_},
                                                            owner_));
   segment_name_ = transport_->endpoint();
+  if (lends) {
+    for (const std::string& warning :
+         {transfer::ForeignHostnameWarning(options_.local_hostname),
+          ExposureWarning("data is served", options_.local_hostname, security_)}) {
+      if (!warning.empty()) spdlog::warn("{}", warning);
+    }
+  }
 
   const MetadataEntry entry{options_.local_hostname, segment_name_,    transport_->port(),
                             options_.protocol,       owner_.address(), size};
-  registration_ = std::make_unique<MetadataRegistration>(lends ? options_.metadata_server : "",
-                                                         entry, options_.call_timeout);
+  ASSIGN_OR_RETURN(registration_,
+                   MetadataRegistration::Create(lends ? options_.metadata_server : "", entry,
+                                                options_.call_timeout, security_));
+  offloader_ = std::make_unique<Offloader>(
+      Offloader::Options{client_id_, segment_name_, options_.call_timeout}, *master_, owner_,
+      disk_);
   membership_ = std::make_unique<Membership>(
       Membership::Options{client_id_, options_.master_address, options_.call_timeout},
-      DescribeSegment(options_.segment_bytes), host_budget, *master_, owner_, mappings_,
-      *registration_, revocations_);
+      DescribeSegment(options_.segment_bytes), host_budget, *master_, owner_, disk_, *offloader_,
+      mappings_, *registration_);
   RETURN_IF_ERROR(membership_->Join());
-  RETURN_IF_ERROR(registration_->Register());
   reader_ = std::make_unique<ReplicaReader>(
       ReplicaReader::Options{segment_name_, host_identity_, options_.verify_local_reads,
                              options_.transfer_timeout},
       owner_, mappings_, *transport_, buffers_, counters_);
   writer_ = std::make_unique<ObjectWriter>(
-      ObjectWriter::Options{client_id_, segment_name_, options_.transfer_timeout}, *master_, owner_,
-      *transport_, buffers_, counters_, revocations_);
+      ObjectWriter::Options{client_id_, segment_name_, host_identity_, options_.transfer_timeout},
+      *master_, owner_, mappings_, *transport_, buffers_, counters_, revocations_);
+  remover_ = std::make_unique<Remover>(*master_, *transport_, options_.transfer_timeout);
   membership_->Start();
+  revocations_->Start(*master_);
   return absl::OkStatus();
 }
 
@@ -109,7 +149,9 @@ proto::Segment PoolMember::DescribeSegment(uint64_t size) const {
 }
 
 PoolMember::~PoolMember() {
+  revocations_->Stop();
   if (membership_ == nullptr) return;
+  offloader_->Stop();
   membership_->Leave();
   const absl::Status status = registration_->Deregister();
   if (!status.ok()) spdlog::debug("{}", std::string(status.message()));
@@ -118,24 +160,25 @@ PoolMember::~PoolMember() {
 std::vector<std::unique_ptr<Reservation>> PoolMember::Reserve(std::span<const std::string> keys,
                                                               std::span<const uint64_t> sizes,
                                                               const ReplicateConfig& config,
-                                                              TimePoint deadline,
+                                                              const CallContext& call,
                                                               std::vector<ErrorCode>* codes) {
-  return writer_->Reserve(keys, sizes, config, deadline, codes);
+  return writer_->Reserve(keys, sizes, config, call, codes);
 }
 
 std::vector<ErrorCode> PoolMember::Commit(std::vector<std::unique_ptr<Reservation>> reservations,
-                                          TimePoint deadline) {
-  return writer_->Commit(std::move(reservations), deadline);
+                                          const CallContext& call) {
+  return writer_->Commit(std::move(reservations), call);
 }
 
 std::vector<PoolMember::Lookup> PoolMember::AskMaster(std::span<const std::string> keys,
-                                                      TimePoint deadline) {
+                                                      const CallContext& call) {
   std::vector<Lookup> lookups(keys.size());
   proto::GetReplicasRequest request;
   request.mutable_keys()->Add(keys.begin(), keys.end());
   request.set_client_id(client_id_);
+  request.set_request_id(call.request_id);
   const TimePoint asked = clock_.Now();
-  const auto response = master_->GetReplicas(request, deadline);
+  const auto response = master_->GetReplicas(request, call.deadline);
   if (!response.ok() || static_cast<size_t>(response->results_size()) != keys.size()) {
     return lookups;
   }
@@ -149,7 +192,8 @@ std::vector<PoolMember::Lookup> PoolMember::AskMaster(std::span<const std::strin
     for (const proto::Extent& extent : result.extents()) {
       const auto segment = segments.find(extent.segment());
       if (segment != segments.end())
-        object.replicas.push_back({FromProto(extent), segment->second});
+        object.replicas.push_back(
+            {FromProto(extent), segment->second, UnpackGrant(extent.grant()), extent.on_disk()});
     }
     lookups[i].object = std::make_shared<const FoundObject>(std::move(object));
     found_.Remember(keys[i], lookups[i].object);
@@ -174,9 +218,9 @@ std::vector<PoolMember::Lookup> PoolMember::LookUp(std::span<const std::string> 
   return lookups;
 }
 
-std::vector<int64_t> PoolMember::Find(std::span<const std::string> keys, TimePoint deadline) {
+std::vector<int64_t> PoolMember::Find(std::span<const std::string> keys, const CallContext& call) {
   std::vector<int64_t> sizes;
-  for (const Lookup& lookup : AskMaster(keys, deadline)) {
+  for (const Lookup& lookup : AskMaster(keys, call)) {
     sizes.push_back(lookup.code == kOk ? static_cast<int64_t>(lookup.object->size)
                                        : static_cast<int64_t>(lookup.code));
   }
@@ -188,30 +232,53 @@ std::vector<std::unique_ptr<ReadHandle>> PoolMember::Read(std::span<const std::s
                                                           std::vector<ErrorCode>* codes) {
   std::vector<std::unique_ptr<ReadHandle>> handles(keys.size());
   codes->assign(keys.size(), kOk);
-  const std::vector<Lookup> lookups = LookUp(keys, deadline);
-  std::vector<ReplicaReader::Wanted> wanted(keys.size());
+  std::vector<size_t> left(keys.size());
+  std::iota(left.begin(), left.end(), 0);
+  std::vector<Lookup> lookups = LookUp(keys, deadline);
+  for (int attempt = 1; !left.empty(); ++attempt) {
+    const std::vector<size_t> stale = ReadFound(keys, left, lookups, deadline, handles, *codes);
+    // An object that is not where it was said to be has been removed meanwhile, and another one may
+    // have been put under its key; or all of it is lost, which the master has now been told.
+    if (stale.empty() || attempt == kMostAttempts) break;
+    std::vector<std::string> again;
+    for (const size_t i : stale) again.push_back(keys[i]);
+    lookups = AskMaster(again, deadline);
+    left = stale;
+  }
+  return handles;
+}
+
+std::vector<size_t> PoolMember::ReadFound(std::span<const std::string> keys,
+                                          const std::vector<size_t>& places,
+                                          const std::vector<Lookup>& lookups, TimePoint deadline,
+                                          std::vector<std::unique_ptr<ReadHandle>>& handles,
+                                          std::vector<ErrorCode>& codes) {
+  std::vector<ReplicaReader::Wanted> wanted(places.size());
   std::vector<ReplicaReader::Wanted*> there;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    (*codes)[i] = lookups[i].code;
+  for (size_t i = 0; i < places.size(); ++i) {
+    codes[places[i]] = lookups[i].code;
     wanted[i].object = lookups[i].object;
     if (lookups[i].code == kOk) there.push_back(&wanted[i]);
   }
   reader_->Read(there, deadline);
 
   proto::ReportLostReplicasRequest lost;
-  for (size_t i = 0; i < keys.size(); ++i) {
+  std::vector<size_t> stale;
+  for (size_t i = 0; i < places.size(); ++i) {
     if (lookups[i].code != kOk) continue;
-    ReportLost(keys[i], wanted[i].lost, lost);
+    const size_t place = places[i];
+    ReportLost(keys[place], wanted[i].lost, lost);
     if (wanted[i].bytes.ok()) {
-      handles[i] = std::make_unique<HeldHandle>(*std::move(wanted[i].bytes));
-    } else {
-      spdlog::warn("{} could not be read: {}", keys[i],
-                   std::string(wanted[i].bytes.status().message()));
-      (*codes)[i] = ReadError(wanted[i].bytes.status());
+      handles[place] = std::make_unique<HeldHandle>(*std::move(wanted[i].bytes));
+      continue;
     }
+    spdlog::warn("{} could not be read: {}", keys[place],
+                 std::string(wanted[i].bytes.status().message()));
+    codes[place] = ReadError(wanted[i].bytes.status());
+    if (!wanted[i].lost.empty()) stale.push_back(place);
   }
   if (lost.replicas_size() > 0) (void)master_->ReportLostReplicas(lost, deadline);
-  return handles;
+  return stale;
 }
 
 void PoolMember::ReportLost(const std::string& key, const std::vector<ReplicaLocation>& lost,
@@ -223,32 +290,33 @@ void PoolMember::ReportLost(const std::string& key, const std::vector<ReplicaLoc
     proto::LostReplica& item = *report.add_replicas();
     item.set_key(key);
     *item.mutable_extent() = ToProto(replica.extent, replica.segment->name());
+    item.mutable_extent()->set_on_disk(replica.on_disk);
   }
 }
 
 std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
-                                          std::span<const std::span<std::byte>> buffers,
+                                          std::span<const MutableParts> buffers,
                                           TimePoint deadline) {
+  if (buffers.size() != keys.size()) return std::vector<int64_t>(keys.size(), kInvalidParams);
   std::vector<int64_t> results;
-  if (keys.size() != buffers.size()) return std::vector<int64_t>(keys.size(), kInvalidParams);
-  // In windows that fit the local buffers, lest the last wait for room that the first hold.
+  // As many at a time as local buffers hold, should all be on other hosts.
   while (results.size() < keys.size()) {
     const size_t first = results.size();
-    uint64_t bytes = buffers[first].size();
+    uint64_t bytes = SizeOf(buffers[first]);
     size_t end = first + 1;
-    while (end < keys.size() && bytes + buffers[end].size() <= buffers_.capacity()) {
-      bytes += buffers[end++].size();
+    while (end < keys.size() && bytes + SizeOf(buffers[end]) <= buffers_.capacity()) {
+      bytes += SizeOf(buffers[end++]);
     }
     std::vector<ErrorCode> codes;
     const auto handles = Read(keys.subspan(first, end - first), deadline, &codes);
     for (size_t i = 0; i < handles.size(); ++i) {
-      const std::span<std::byte> buffer = buffers[first + i];
+      const MutableParts& buffer = buffers[first + i];
       if (handles[i] == nullptr) {
         results.push_back(codes[i]);
-      } else if (handles[i]->bytes().size() > buffer.size()) {
+      } else if (handles[i]->bytes().size() > SizeOf(buffer)) {
         results.push_back(kInvalidParams);
       } else {
-        std::memcpy(buffer.data(), handles[i]->bytes().data(), handles[i]->bytes().size());
+        Scatter(handles[i]->bytes(), buffer);
         results.push_back(static_cast<int64_t>(handles[i]->bytes().size()));
       }
     }
@@ -257,25 +325,9 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
 }
 
 std::vector<ErrorCode> PoolMember::Put(std::span<const std::string> keys,
-                                       std::span<const std::span<const std::byte>> values,
-                                       const ReplicateConfig& config, TimePoint deadline) {
-  std::vector<uint64_t> sizes;
-  for (const std::span<const std::byte>& value : values) sizes.push_back(value.size());
-  std::vector<ErrorCode> codes;
-  std::vector<std::unique_ptr<Reservation>> reserved =
-      Reserve(keys, sizes, config, deadline, &codes);
-  std::vector<std::unique_ptr<Reservation>> filled;
-  std::vector<size_t> places;
-  for (size_t i = 0; i < reserved.size(); ++i) {
-    if (reserved[i] == nullptr) continue;
-    std::memcpy(reserved[i]->bytes().data(), values[i].data(), values[i].size());
-    filled.push_back(std::move(reserved[i]));
-    places.push_back(i);
-  }
-  if (filled.empty()) return codes;
-  const std::vector<ErrorCode> committed = Commit(std::move(filled), deadline);
-  for (size_t i = 0; i < places.size(); ++i) codes[places[i]] = committed[i];
-  return codes;
+                                       std::span<const Parts> values, const ReplicateConfig& config,
+                                       TimePoint deadline) {
+  return writer_->Put(keys, values, config, deadline);
 }
 
 std::vector<int> PoolMember::Exist(std::span<const std::string> keys, TimePoint deadline) {
@@ -290,35 +342,16 @@ std::vector<int> PoolMember::Exist(std::span<const std::string> keys, TimePoint 
 
 std::vector<ErrorCode> PoolMember::Remove(std::span<const std::string> keys, bool force,
                                           TimePoint deadline) {
-  std::vector<ErrorCode> codes(keys.size(), kRpcFailed);
-  proto::RemoveRequest request;
-  request.mutable_keys()->Add(keys.begin(), keys.end());
-  request.set_force(force);
   for (const std::string& key : keys) found_.Forget(key);
-  const auto response = master_->Remove(request, deadline);
-  if (!response.ok() || static_cast<size_t>(response->codes_size()) != keys.size()) return codes;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    codes[i] = static_cast<ErrorCode>(response->codes(static_cast<int>(i)));
-  }
-  membership_->Wake();
-  return codes;
+  return remover_->Remove(keys, force, deadline);
 }
 
 int64_t PoolMember::RemoveByRegex(const std::string& pattern, bool force, TimePoint deadline) {
-  proto::RemoveByRegexRequest request;
-  request.set_pattern(pattern);
-  request.set_force(force);
-  const auto response = master_->RemoveByRegex(request, deadline);
-  if (!response.ok()) return kRpcFailed;
-  return response->code() == kOk ? response->removed() : response->code();
+  return remover_->RemoveByRegex(pattern, force, deadline);
 }
 
 int64_t PoolMember::RemoveAll(bool force, TimePoint deadline) {
-  proto::RemoveAllRequest request;
-  request.set_force(force);
-  const auto response = master_->RemoveAll(request, deadline);
-  if (!response.ok()) return kRpcFailed;
-  return response->code() == kOk ? response->removed() : response->code();
+  return remover_->RemoveAll(force, deadline);
 }
 
 absl::StatusOr<std::vector<std::string>> PoolMember::ListKeys(const std::string& prefix, int limit,

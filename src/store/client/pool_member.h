@@ -3,12 +3,15 @@
 #include <memory>
 #include <string>
 
+#include "store/client/disk_tier.h"
 #include "store/client/found_objects.h"
 #include "store/client/local_buffers.h"
 #include "store/client/membership.h"
 #include "store/client/metadata_registration.h"
 #include "store/client/object_writer.h"
+#include "store/client/offloader.h"
 #include "store/client/peer_mappings.h"
+#include "store/client/remover.h"
 #include "store/client/replica_reader.h"
 #include "store/client/segment_owner.h"
 #include "store/client/store_client.h"
@@ -21,30 +24,30 @@ namespace tandem::store {
 /// The store client: the parts of this folder put together.
 class PoolMember : public StoreClient {
  public:
-  /// `host_identity` decides whose memory can be mapped; tests give one of their own.
-  static absl::StatusOr<std::unique_ptr<PoolMember>> Join(const StoreClientOptions& options,
-                                                          std::unique_ptr<MasterClient> master,
-                                                          std::string host_identity,
-                                                          MetricRegistry& metrics,
-                                                          const Clock& clock);
+  /// `host_identity` decides whose memory can be mapped, `make_io` how the disk is used; tests give
+  /// their own.
+  static absl::StatusOr<std::unique_ptr<PoolMember>> Join(
+      const StoreClientOptions& options, const Security& security,
+      std::unique_ptr<MasterClient> master, std::string host_identity, MetricRegistry& metrics,
+      const Clock& clock, DiskTier::MakeIo make_io = {});
   ~PoolMember() override;
 
   std::vector<std::unique_ptr<Reservation>> Reserve(std::span<const std::string> keys,
                                                     std::span<const uint64_t> sizes,
                                                     const ReplicateConfig& config,
-                                                    TimePoint deadline,
+                                                    const CallContext& call,
                                                     std::vector<ErrorCode>* codes) override;
   std::vector<ErrorCode> Commit(std::vector<std::unique_ptr<Reservation>> reservations,
-                                TimePoint deadline) override;
-  std::vector<int64_t> Find(std::span<const std::string> keys, TimePoint deadline) override;
+                                const CallContext& call) override;
+  std::vector<int64_t> Find(std::span<const std::string> keys, const CallContext& call) override;
   std::vector<std::unique_ptr<ReadHandle>> Read(std::span<const std::string> keys,
                                                 TimePoint deadline,
                                                 std::vector<ErrorCode>* codes) override;
+  using StoreClient::Put;
+  using StoreClient::ReadInto;
   std::vector<int64_t> ReadInto(std::span<const std::string> keys,
-                                std::span<const std::span<std::byte>> buffers,
-                                TimePoint deadline) override;
-  std::vector<ErrorCode> Put(std::span<const std::string> keys,
-                             std::span<const std::span<const std::byte>> values,
+                                std::span<const MutableParts> buffers, TimePoint deadline) override;
+  std::vector<ErrorCode> Put(std::span<const std::string> keys, std::span<const Parts> values,
                              const ReplicateConfig& config, TimePoint deadline) override;
   std::vector<int> Exist(std::span<const std::string> keys, TimePoint deadline) override;
   std::vector<ErrorCode> Remove(std::span<const std::string> keys, bool force,
@@ -60,12 +63,14 @@ class PoolMember : public StoreClient {
   const std::string& segment_name() const override { return segment_name_; }
   StoreClientCounters counters() const override { return counters_.Read(); }
 
-  /// What its segment holds.
+  /// What its segment holds, and what its disk does.
   std::vector<HeldObject> Published() const { return owner_.Published(); }
+  std::vector<StoredObject> OnDisk() const { return disk_.Objects(); }
 
  private:
-  PoolMember(const StoreClientOptions& options, std::unique_ptr<MasterClient> master,
-             std::string host_identity, MetricRegistry& metrics, const Clock& clock);
+  PoolMember(const StoreClientOptions& options, const Security& security,
+             std::unique_ptr<MasterClient> master, std::string host_identity,
+             MetricRegistry& metrics, const Clock& clock, DiskTier::MakeIo make_io);
   absl::Status Open();
   proto::Segment DescribeSegment(uint64_t size) const;
 
@@ -74,18 +79,26 @@ class PoolMember : public StoreClient {
     std::shared_ptr<const FoundObject> object;
   };
   /// Asks the master, in one call, and remembers what it says.
-  std::vector<Lookup> AskMaster(std::span<const std::string> keys, TimePoint deadline);
+  std::vector<Lookup> AskMaster(std::span<const std::string> keys, const CallContext& call);
   /// From memory where the lease still runs, the rest from the master.
   std::vector<Lookup> LookUp(std::span<const std::string> keys, TimePoint deadline);
+  /// Reads the objects of `keys` at these places, as far as they were found. Returns those that are
+  /// not where they were said to be.
+  std::vector<size_t> ReadFound(std::span<const std::string> keys,
+                                const std::vector<size_t>& places,
+                                const std::vector<Lookup>& lookups, TimePoint deadline,
+                                std::vector<std::unique_ptr<ReadHandle>>& handles,
+                                std::vector<ErrorCode>& codes);
   void ReportLost(const std::string& key, const std::vector<ReplicaLocation>& lost,
                   proto::ReportLostReplicasRequest& report);
 
   const StoreClientOptions options_;
+  const Security security_;
   const std::string host_identity_;
   const std::string client_id_;
   const Clock& clock_;
   const std::unique_ptr<MasterClient> master_;
-  const std::shared_ptr<Revocations> revocations_ = std::make_shared<Revocations>();
+  const std::shared_ptr<Revocations> revocations_;
   TransferCounters counters_;
   FoundObjects found_;
   LocalBuffers buffers_;
@@ -93,12 +106,15 @@ class PoolMember : public StoreClient {
   std::string segment_name_;  // const once joined
 
   // In the order in which they are to end: last to first.
+  DiskTier disk_;
   SegmentOwner owner_;
   std::unique_ptr<transfer::Transport> transport_;
   std::unique_ptr<MetadataRegistration> registration_;
+  std::unique_ptr<Offloader> offloader_;
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<ReplicaReader> reader_;
   std::unique_ptr<ObjectWriter> writer_;
+  std::unique_ptr<Remover> remover_;
 };
 
 }  // namespace tandem::store

@@ -1,83 +1,30 @@
 #include "store/client/pool_member.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <random>
 #include <thread>
 
+#include "base/memory_budget.h"
+#include "base/scoped_fd.h"
+#include "base/testing/test_certificates.h"
 #include "store/client/testing/in_process_master.h"
+#include "store/client/testing/member.h"
+#include "transfer/unix_socket.h"
 
 namespace tandem::store {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Eventually;
+using testing::In;
 using testing::InProcessMaster;
-
-constexpr uint64_t kSegment = 32 << 20;
-
-TimePoint In(Duration wait) { return Clock::Real().Now() + wait; }
-
-/// Repeats a question until the answer is yes.
-template <typename Condition>
-bool Eventually(Condition condition) {
-  const TimePoint give_up = In(seconds(20));
-  while (!condition()) {
-    if (Clock::Real().Now() > give_up) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
-std::vector<std::byte> RandomBytes(size_t size, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::vector<std::byte> bytes(size);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
-  return bytes;
-}
-
-/// A member together with the registry it counts in.
-class Member {
- public:
-  Member(InProcessMaster& master, uint64_t segment_bytes, const std::string& host = "host-a") {
-    StoreClientOptions options;
-    options.local_hostname = "127.0.0.1";
-    options.master_address = "test:1";
-    options.metadata_server = "P2PHANDSHAKE";
-    options.segment_bytes = segment_bytes;
-    options.local_buffer_bytes = 16 << 20;
-    options.call_timeout = seconds(20);
-    options.transfer_timeout = seconds(10);
-    auto joined = PoolMember::Join(options, master.Connect(), host, registry_, Clock::Real());
-    EXPECT_TRUE(joined.ok()) << joined.status();
-    client_ = *std::move(joined);
-  }
-
-  PoolMember* operator->() { return client_.get(); }
-  void Leave() { client_.reset(); }
-
-  ErrorCode Put(const std::string& key, std::span<const std::byte> value,
-                const ReplicateConfig& config = {}) {
-    return client_->Put(std::vector{key}, std::vector{value}, config, In(seconds(20)))[0];
-  }
-  std::unique_ptr<ReadHandle> Read(const std::string& key, ErrorCode* code = nullptr) {
-    std::vector<ErrorCode> codes;
-    auto handles = client_->Read(std::vector{key}, In(seconds(20)), &codes);
-    if (code != nullptr) *code = codes[0];
-    return std::move(handles[0]);
-  }
-  bool Holds(const std::string& key, std::span<const std::byte> value) {
-    const auto handle = Read(key);
-    return handle != nullptr && std::ranges::equal(handle->bytes(), value);
-  }
-  int64_t Find(const std::string& key) {
-    return client_->Find(std::vector{key}, In(seconds(20)))[0];
-  }
-
- private:
-  MetricRegistry registry_;
-  std::unique_ptr<PoolMember> client_;
-};
+using testing::kSegment;
+using testing::Member;
+using testing::RandomBytes;
 
 class PoolMemberTest : public ::testing::Test {
  protected:
@@ -94,6 +41,21 @@ TEST_F(PoolMemberTest, ReadsItsOwnObjectsInPlace) {
   EXPECT_EQ(member->counters().local_write_bytes, 100'000u);
   EXPECT_EQ(member->counters().mapped_read_bytes, 100'000u);
   EXPECT_EQ(member->counters().remote_read_bytes, 0u);
+}
+
+TEST_F(PoolMemberTest, TellsTheMasterForWhichRequestItCalls) {
+  Member member(master_, kSegment);
+  const std::vector<std::string> keys{"key"};
+  const std::vector<uint64_t> sizes{100};
+  std::vector<ErrorCode> codes;
+  auto reservations = member->Reserve(keys, sizes, {}, {In(seconds(20)), "first"}, &codes);
+  EXPECT_EQ(master_.last_request_id(), "first");
+  member->Commit(std::move(reservations), {In(seconds(20)), "second"});
+  EXPECT_EQ(master_.last_request_id(), "second");
+  member->Find(keys, {In(seconds(20)), "third"});
+  EXPECT_EQ(master_.last_request_id(), "third");
+  member->Find(keys, In(seconds(20)));
+  EXPECT_EQ(master_.last_request_id(), "");
 }
 
 TEST_F(PoolMemberTest, MapsASegmentOfTheSameHost) {
@@ -114,21 +76,167 @@ TEST_F(PoolMemberTest, ReceivesFromAnotherHost) {
   EXPECT_EQ(reader->counters().remote_read_bytes, 14u << 20);
 }
 
+TEST_F(PoolMemberTest, AnOwnerGivesStrangersNothing) {
+  Member owner(master_, kSegment);
+  const auto secret = RandomBytes(100'000, 1), other = RandomBytes(100'000, 2);
+  ASSERT_EQ(owner.Put("secret", secret), kOk);
+  ASSERT_EQ(owner.Put("other", other), kOk);
+  const auto ask = [&](const std::string& key, bool without_lease) {
+    proto::GetReplicasRequest request;
+    request.add_keys(key);
+    request.set_without_lease(without_lease);
+    return master_.Connect()->GetReplicas(request, In(seconds(20)))->results(0).extents(0);
+  };
+  // Who knows where everything lies and how the owner is reached, but not by a grant.
+  const proto::Extent place = ask("secret", /*without_lease=*/true);
+  ASSERT_EQ(place.grant(), "");
+  const proto::Extent granted = ask("secret", false), elsewhere = ask("other", false);
+  SegmentOwner nothing;
+  auto stranger = transfer::Transport::Create({.hostname = "127.0.0.1", .listen = false}, nothing);
+  ASSERT_TRUE(stranger.ok()) << stranger.status();
+  auto buffer = std::make_shared<std::vector<std::byte>>(secret.size());
+  const auto read = [&](const ExtentGrant& grant) {
+    return (*stranger)
+        ->Read(owner->segment_name(), {{FromProto(place), {*buffer, buffer}, grant}})
+        ->Wait(In(seconds(20)), seconds(10));
+  };
+  for (const ExtentGrant& grant :
+       {ExtentGrant{}, ExtentGrant{1, 2, 3}, UnpackGrant(elsewhere.grant())}) {
+    EXPECT_TRUE(absl::IsPermissionDenied(read(grant))) << read(grant);
+    EXPECT_EQ(*buffer, std::vector<std::byte>(secret.size()));
+  }
+  EXPECT_TRUE(read(UnpackGrant(granted.grant())).ok());
+  EXPECT_EQ(*buffer, secret);
+  // A grant to read is none to write.
+  const absl::Status written =
+      (*stranger)
+          ->Write(owner->segment_name(),
+                  {{FromProto(place), {*buffer, buffer}, UnpackGrant(granted.grant())}})
+          ->Wait(In(seconds(20)), seconds(10));
+  EXPECT_TRUE(absl::IsPermissionDenied(written)) << written;
+  const absl::Status forgotten =
+      (*stranger)
+          ->Forget(owner->segment_name(), {{FromProto(place), UnpackGrant(granted.grant())}})
+          ->Wait(In(seconds(20)), seconds(10));
+  EXPECT_TRUE(absl::IsPermissionDenied(forgotten)) << forgotten;
+  EXPECT_TRUE(owner.Holds("secret", secret));
+}
+
+TEST_F(PoolMemberTest, MovesDataOverTlsForThoseWithTheToken) {
+  const TestCertificates certificates;
+  Security security{true, certificates.files(), *BearerToken::Of("word")};
+  const auto member = [&](const std::string& host, uint64_t segment) {
+    return std::make_unique<Member>(master_, segment, host, seconds(10), false, security);
+  };
+  const auto owner = member("host-a", kSegment), peer = member("host-b", 0);
+  const auto value = RandomBytes(5 << 20, 1), small = RandomBytes(100, 2);
+  ASSERT_EQ(peer->Put("key", value), kOk);
+  ASSERT_EQ(peer->Put("small", small), kOk);
+  EXPECT_TRUE(peer->Holds("key", value));
+  EXPECT_TRUE(peer->Holds("small", small));
+  EXPECT_TRUE(owner->Holds("key", value));
+  EXPECT_EQ((*peer)->counters().remote_read_bytes, (5u << 20) + 100);
+
+  security.token = *BearerToken::Of("other");
+  const auto stranger = member("host-b", 0);
+  ErrorCode code = kOk;
+  EXPECT_EQ(stranger->Read("key", &code), nullptr);
+  EXPECT_EQ(code, kRpcFailed);
+  EXPECT_EQ(stranger->Put("another", value), kRpcFailed);
+  EXPECT_EQ(stranger->Put("one more", small), kRpcFailed);
+  // What was refused is no sign of a loss.
+  EXPECT_TRUE(peer->Holds("key", value));
+}
+
 TEST_F(PoolMemberTest, AMemberWithoutMemoryWritesToAnothers) {
   Member owner(master_, kSegment), writer(master_, 0), reader(master_, 0, "host-b");
   const auto value = RandomBytes(2'500'000, 4);
   ASSERT_EQ(writer.Put("key", value), kOk);
-  EXPECT_EQ(writer->counters().remote_write_bytes, 2'500'000u);
+  EXPECT_EQ(writer->counters().shared_write_bytes, 2'500'000u);
   EXPECT_TRUE(owner.Holds("key", value));
-  EXPECT_TRUE(reader.Holds("key", value));
+  EXPECT_TRUE(reader.Holds("key", value));  // which compares the checksum
   EXPECT_TRUE(writer.Holds("key", value));
+}
+
+TEST_F(PoolMemberTest, AMemberOfAnotherHostSendsToTheOwner) {
+  Member owner(master_, kSegment), writer(master_, 0, "host-b");
+  const auto value = RandomBytes(2'500'000, 4);
+  ASSERT_EQ(writer.Put("key", value), kOk);
+  EXPECT_EQ(writer->counters().remote_write_bytes, 2'500'000u);
+  EXPECT_EQ(writer->counters().shared_write_bytes, 0u);
+  EXPECT_TRUE(owner.Holds("key", value));
+  EXPECT_TRUE(writer.Holds("key", value));
+}
+
+TEST_F(PoolMemberTest, FilledReservationsReachOtherSegmentsToo) {
+  Member near(master_, kSegment), far(master_, kSegment, "host-b"), writer(master_, 0);
+  const auto value = RandomBytes(700'000, 15);
+  const std::vector<std::string> keys = {"key"};
+  const std::vector<uint64_t> sizes = {value.size()};
+  std::vector<ErrorCode> codes;
+  auto reserved = writer->Reserve(keys, sizes, {.replica_num = 2}, In(seconds(20)), &codes);
+  ASSERT_EQ(codes[0], kOk);
+  std::ranges::copy(value, reserved[0]->bytes().begin());
+  EXPECT_EQ(writer->Commit(std::move(reserved), In(seconds(20)))[0], kOk);
+  EXPECT_EQ(writer->counters().shared_write_bytes, value.size());
+  EXPECT_EQ(writer->counters().remote_write_bytes, value.size());
+  EXPECT_TRUE(near.Holds("key", value));
+  EXPECT_TRUE(far.Holds("key", value));
+}
+
+TEST_F(PoolMemberTest, VerifiesLocalReadsIfAskedTo) {
+  Member owner(master_, kSegment), trusting(master_, 0);
+  Member careful(master_, 0, "host-a", seconds(10), /*verify_local_reads=*/true);
+  const std::vector<std::string> keys = {"key"};
+  const std::vector<uint64_t> sizes = {1000};
+  std::vector<ErrorCode> codes;
+  auto reserved = owner->Reserve(keys, sizes, {}, In(seconds(20)), &codes);
+  ASSERT_EQ(codes[0], kOk);
+  const std::span<std::byte> bytes = reserved[0]->bytes();
+  std::ranges::copy(RandomBytes(1000, 18), bytes.begin());
+  ASSERT_EQ(owner->Commit(std::move(reserved), In(seconds(20)))[0], kOk);
+  EXPECT_NE(careful.Read("key"), nullptr);
+  bytes[500] ^= std::byte{1};  // as failing memory would
+  EXPECT_NE(trusting.Read("key"), nullptr);
+  ErrorCode code = kOk;
+  EXPECT_EQ(careful.Read("key", &code), nullptr);
+  EXPECT_EQ(code, kObjectNotFound);
+  EXPECT_EQ(careful->counters().lost_replicas, 1u);
+}
+
+TEST_F(PoolMemberTest, GathersAndScattersParts) {
+  Member owner(master_, kSegment), other(master_, 0);
+  const auto value = RandomBytes(600'000, 16);
+  const std::span<const std::byte> all(value);
+  const std::vector<std::string> keys = {"parts"};
+  for (Member* writer : {&owner, &other}) {
+    const std::vector<Parts> values = {
+        {all.first(1), all.subspan(1, 0), all.subspan(1, 299'999), all.subspan(300'000)}};
+    ASSERT_EQ((*writer)->Put(keys, values, {}, In(seconds(20)))[0], kOk);
+    std::vector<std::byte> copy(value.size() + 10);
+    const std::span<std::byte> room(copy);
+    const std::vector<MutableParts> buffers = {{room.first(400'000), room.subspan(400'000)}};
+    EXPECT_EQ((*writer)->ReadInto(keys, buffers, In(seconds(20)))[0], 600'000);
+    EXPECT_TRUE(std::ranges::equal(room.first(value.size()), all));
+    ASSERT_EQ((*writer)->Remove(keys, true, In(seconds(20)))[0], kOk);
+  }
+}
+
+TEST_F(PoolMemberTest, PutsMoreThanLocalBuffersHold) {
+  Member owner(master_, 64 << 20), writer(master_, 0, "host-b");
+  const auto value = RandomBytes(9 << 20, 17);  // of two, one fits the 16 MiB
+  const std::vector<std::string> keys = {"a", "b", "c"};
+  const std::vector<std::span<const std::byte>> values(3, value);
+  EXPECT_EQ(writer->Put(keys, values, {}, In(seconds(20))), std::vector<ErrorCode>(3, kOk));
+  EXPECT_TRUE(owner.Holds("c", value));
 }
 
 TEST_F(PoolMemberTest, KeepsReplicasOnDistinctSegments) {
   Member first(master_, kSegment), second(master_, kSegment), reader(master_, 0);
   const auto value = RandomBytes(1'000'000, 5);
   ASSERT_EQ(first.Put("key", value, {.replica_num = 2}), kOk);
-  EXPECT_EQ(first->counters().remote_write_bytes, 1'000'000u);
+  EXPECT_EQ(first->counters().local_write_bytes, 1'000'000u);
+  EXPECT_EQ(first->counters().shared_write_bytes, 1'000'000u);
   ASSERT_EQ(reader.Find("key"), 1'000'000);
   // What was found is read from the replica that is left.
   first.Leave();
@@ -187,14 +295,14 @@ TEST_F(PoolMemberTest, AReservationThatIsDroppedGivesTheRoomBack) {
 }
 
 TEST_F(PoolMemberTest, WhatIsHeldIsNeverOverwritten) {
-  Member owner(master_, 1 << 20), reader(master_, 0);
+  Member owner(master_, 2 << 20), reader(master_, 0);
   const auto value = RandomBytes(900'000, 8);
   ASSERT_EQ(owner.Put("key", value), kOk);
   auto handle = reader.Read("key");
   ASSERT_NE(handle, nullptr);
-  // The master gives the extent to the next writer, whatever the lease; the owner does not.
   ASSERT_EQ(owner->Remove(std::vector<std::string>{"key"}, true, In(seconds(20)))[0], kOk);
   const auto next = RandomBytes(900'000, 9);
+  EXPECT_EQ(owner.Put("elsewhere", next, {.with_hard_pin = true}), kOk);
   EXPECT_EQ(owner.Put("next", next), kNoSpace);
   EXPECT_TRUE(std::ranges::equal(handle->bytes(), value));
   handle.reset();
@@ -207,13 +315,43 @@ TEST_F(PoolMemberTest, AReplicaThatIsGoneIsReportedAndAMiss) {
   ASSERT_EQ(owner.Put("key", RandomBytes(1000, 10)), kOk);
   ASSERT_EQ(reader.Find("key"), 1000);
   ASSERT_EQ(owner->Remove(std::vector<std::string>{"key"}, true, In(seconds(20)))[0], kOk);
-  ASSERT_TRUE(Eventually([&] { return owner->Published().empty(); }));
+  ASSERT_TRUE(owner->Published().empty());
   ErrorCode code = kOk;
   EXPECT_EQ(reader.Read("key", &code), nullptr);
-  EXPECT_EQ(code, kTransferFailed);
-  EXPECT_EQ(reader->counters().lost_replicas, 1u);
-  EXPECT_EQ(reader.Read("key", &code), nullptr);
   EXPECT_EQ(code, kObjectNotFound);
+  EXPECT_EQ(reader->counters().lost_replicas, 1u);
+}
+
+TEST_F(PoolMemberTest, AReaderFollowsAnObjectThatWasPutAgain) {
+  Member owner(master_, kSegment), other(master_, kSegment, "host-b"), local(master_, 0),
+      remote(master_, 0, "host-c");
+  ASSERT_EQ(owner.Put("key", RandomBytes(1000, 30)), kOk);
+  ASSERT_EQ(local.Find("key"), 1000);
+  ASSERT_EQ(remote.Find("key"), 1000);
+  ASSERT_EQ(owner->Remove(std::vector<std::string>{"key"}, true, In(seconds(20)))[0], kOk);
+  const auto again = RandomBytes(2000, 31);
+  ASSERT_EQ(other.Put("key", again), kOk);
+  EXPECT_TRUE(local.Holds("key", again));
+  EXPECT_TRUE(remote.Holds("key", again));
+  EXPECT_TRUE(owner.Holds("key", again));
+}
+
+TEST(SilentOwner, ServesNoReadsOnceItsObjectsMayBeOthers) {
+  InProcessMaster master({.client_ttl = milliseconds(500)});
+  Member owner(master, kSegment), local(master, 0), remote(master, 0, "host-b");
+  const auto value = RandomBytes(1000, 32);
+  ASSERT_EQ(owner.Put("key", value), kOk);
+  ASSERT_EQ(local.Find("key"), 1000);  // which is remembered for longer
+  ASSERT_EQ(remote.Find("key"), 1000);
+  master.Stop();
+  for (Member* reader : {&owner, &local, &remote}) {
+    EXPECT_TRUE(Eventually([&] { return reader->Read("key") == nullptr; }));
+    EXPECT_EQ((*reader)->counters().lost_replicas, 0u);
+  }
+  master.Restart();
+  for (Member* reader : {&owner, &local, &remote}) {
+    EXPECT_TRUE(Eventually([&] { return reader->Holds("key", value); }));
+  }
 }
 
 TEST_F(PoolMemberTest, AnOwnerThatLeftIsAMissAtOnce) {
@@ -228,13 +366,81 @@ TEST_F(PoolMemberTest, AnOwnerThatLeftIsAMissAtOnce) {
   EXPECT_LT(Clock::Real().Now() - start, seconds(5));
 }
 
+/// An owner that stands still: its sockets take connections, and nothing is ever answered.
+class PausedOwner {
+ public:
+  PausedOwner(InProcessMaster& master, const std::string& host) : master_(master.Connect()) {
+    listener_ = *transfer::ListenOnUnixSocket(&socket_name_);
+    data_ = ScopedFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(address);
+    auto* bound = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(data_.get(), bound, length), 0);
+    EXPECT_EQ(listen(data_.get(), 16), 0);
+    EXPECT_EQ(getsockname(data_.get(), bound, &length), 0);
+
+    proto::MountSegmentRequest mount;
+    mount.set_client_id("paused");
+    mount.set_host_budget(uint64_t{1} << 40);
+    proto::Segment& segment = *mount.mutable_segment();
+    segment.set_name("paused");
+    segment.set_size(1 << 20);
+    segment.set_host_identity(host);
+    segment.set_fd_socket(socket_name_);
+    segment.set_data_endpoint("127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
+    EXPECT_TRUE(master_->MountSegment(mount, In(seconds(20))).ok());
+  }
+
+  /// Its process ends.
+  void Close() {
+    listener_.Reset();
+    data_.Reset();
+  }
+
+  /// Publishes an object that it then does not hand out.
+  void Put(const std::string& key) {
+    proto::PutStartRequest start;
+    start.set_client_id("paused");
+    start.add_keys(key);
+    start.add_sizes(1000);
+    const auto started = master_->PutStart(start, In(seconds(20)));
+    ASSERT_EQ(started->results(0).code(), kOk);
+    proto::PutEndRequest end;
+    end.set_client_id("paused");
+    proto::PutEndItem& item = *end.add_items();
+    item.set_key(key);
+    item.add_generations(started->results(0).extents(0).generation());
+    ASSERT_EQ(master_->PutEnd(end, In(seconds(20)))->codes(0), kOk);
+  }
+
+ private:
+  const std::unique_ptr<MasterClient> master_;
+  std::string socket_name_;
+  ScopedFd listener_, data_;
+};
+
+TEST_F(PoolMemberTest, AnOwnerThatDoesNotAnswerIsAMissAndKeepsItsObjects) {
+  for (const std::string host : {"host-a", "host-b"}) {
+    InProcessMaster master;
+    PausedOwner owner(master, host);
+    owner.Put("key");
+    Member reader(master, 0, "host-a", milliseconds(50));
+    ErrorCode code = kOk;
+    EXPECT_EQ(reader.Read("key", &code), nullptr);
+    EXPECT_EQ(code, kTransferFailed);
+    EXPECT_EQ(reader->counters().unanswered_reads, 1u);
+    EXPECT_EQ(reader->counters().lost_replicas, 0u);
+    EXPECT_EQ(reader.Find("key"), 1000);
+  }
+}
+
 TEST_F(PoolMemberTest, RegistersWhatItHoldsAfterTheMasterLostItsMemory) {
   Member owner(master_, kSegment), reader(master_, 0);
   const auto kept = RandomBytes(100'000, 12);
   ASSERT_EQ(owner.Put("kept", kept), kOk);
   ASSERT_EQ(owner.Put("removed", RandomBytes(1000, 13)), kOk);
   ASSERT_EQ(owner->Remove(std::vector<std::string>{"removed"}, true, In(seconds(20)))[0], kOk);
-  ASSERT_TRUE(Eventually([&] { return owner->Published().size() == 1; }));
+  ASSERT_EQ(owner->Published().size(), 1u);
   master_.Stop();
   EXPECT_TRUE(Eventually([&] { return !owner->healthy(); }));
   EXPECT_EQ(owner.Put("meanwhile", kept), kRpcFailed);
@@ -246,6 +452,160 @@ TEST_F(PoolMemberTest, RegistersWhatItHoldsAfterTheMasterLostItsMemory) {
   EXPECT_TRUE(Eventually([&] { return owner.Put("later", kept) == kOk; }));
   EXPECT_TRUE(reader.Holds("later", kept));
   EXPECT_TRUE(owner->healthy());
+}
+
+TEST_F(PoolMemberTest, NothingRemovedComesBackHoweverSoonTheMasterDies) {
+  Member owner(master_, kSegment), other(master_, kSegment, "host-b"), remover(master_, 0);
+  const auto value = RandomBytes(1000, 15);
+  for (int i = 0; i < 20; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    ASSERT_TRUE(Eventually([&] { return owner.Put(key, value, {.replica_num = 2}) == kOk; }));
+    ASSERT_EQ(remover->Remove(std::vector{key}, true, In(seconds(20)))[0], kOk);
+    EXPECT_TRUE(owner->Published().empty());
+    EXPECT_TRUE(other->Published().empty());
+    master_.Restart();
+  }
+  ASSERT_TRUE(Eventually([&] { return owner.Put("last", value) == kOk; }));
+  EXPECT_EQ(*owner->ListKeys("", 0, "", In(seconds(20))), std::vector<std::string>{"last"});
+  EXPECT_EQ(remover->RemoveByRegex("^last$", true, In(seconds(20))), 1);
+  EXPECT_TRUE(owner->Published().empty());
+}
+
+TEST_F(PoolMemberTest, ARemovalIsConfirmedOnlyByItsOwner) {
+  PausedOwner paused(master_, "host-a");
+  paused.Put("key");
+  Member remover(master_, 0);
+  const std::vector<std::string> keys = {"key", "none"};
+  EXPECT_EQ(remover->Remove(keys, true, In(milliseconds(100))),
+            (std::vector<ErrorCode>{kRpcFailed, kObjectNotFound}));
+  EXPECT_EQ(remover.Find("key"), kObjectNotFound);
+  // Asking again does not make it any more certain.
+  EXPECT_EQ(remover->Remove(keys, true, In(milliseconds(100)))[0], kRpcFailed);
+  paused.Put("other");
+  EXPECT_EQ(remover->RemoveAll(true, In(milliseconds(100))), kRpcFailed);
+  // One that is gone took its directory with it.
+  paused.Close();
+  EXPECT_EQ(remover->Remove(keys, true, In(seconds(20)))[0], kObjectNotFound);
+}
+
+TEST_F(PoolMemberTest, RegistersUntilItSucceeds) {
+  Member owner(master_, kSegment), reader(master_, 0);
+  const auto value = RandomBytes(1000, 16);
+  ASSERT_EQ(owner.Put("key", value), kOk);
+  for (const char* method : {"MountSegment", "RegisterObjects"}) {
+    // Forgotten by a master that lives on, then by one that lost its memory.
+    const auto connection = master_.Connect();
+    const auto segments = connection->ListSegments({}, In(seconds(20)));
+    ASSERT_EQ(segments->segments_size(), 1);
+    proto::UnmountSegmentRequest unmount;
+    unmount.set_client_id(segments->segments(0).client_id());
+    unmount.set_segment(segments->segments(0).name());
+    master_.FailNext(method, 2);
+    ASSERT_EQ(connection->UnmountSegment(unmount, In(seconds(20)))->code(), kOk);
+    EXPECT_TRUE(Eventually([&] { return reader.Find("key") == 1000; }));
+    EXPECT_EQ(master_.failures_left(method), 0);
+
+    master_.FailNext(method, 2);
+    master_.Restart();
+    EXPECT_TRUE(Eventually([&] { return reader.Find("key") == 1000; }));
+    EXPECT_EQ(master_.failures_left(method), 0);
+    EXPECT_TRUE(reader.Holds("key", value));
+  }
+}
+
+/// Mounts a segment that leaves no room for others of this host.
+void MountHog(MasterClient& connection, const std::string& host, const std::string& socket) {
+  proto::MountSegmentRequest mount;
+  mount.set_client_id("hog");
+  mount.mutable_segment()->set_name("hog");
+  mount.mutable_segment()->set_size(uint64_t{1} << 50);
+  mount.mutable_segment()->set_host_identity(host);
+  mount.mutable_segment()->set_fd_socket(socket);
+  mount.set_boot_id(BootId());
+  mount.set_exact(true);
+  ASSERT_EQ(connection.MountSegment(mount, In(seconds(20)))->code(), kOk);
+}
+
+TEST_F(PoolMemberTest, TakesTheRoomOfANeighbourWhoseProcessEnded) {
+  const auto connection = master_.Connect();
+  {
+    std::string ended_name;
+    const auto listener = transfer::ListenOnUnixSocket(&ended_name);
+    ASSERT_TRUE(listener.ok());
+    MountHog(*connection, "host-a", ended_name);
+    EXPECT_EQ(Member(master_, kSegment)->segment_bytes(), 0u);
+  }
+  EXPECT_EQ(Member(master_, kSegment, "host-b")->segment_bytes(), 0u);
+  EXPECT_EQ(Member(master_, kSegment, "host-a")->segment_bytes(), kSegment);
+}
+
+TEST_F(PoolMemberTest, LendsItsMemoryOnceTheHostHasRoom) {
+  const auto connection = master_.Connect();
+  MountHog(*connection, "elsewhere", "");
+  Member member(master_, kSegment);
+  EXPECT_EQ(member->segment_bytes(), 0u);
+  proto::UnmountSegmentRequest unmount;
+  unmount.set_client_id("hog");
+  unmount.set_segment("hog");
+  ASSERT_EQ(connection->UnmountSegment(unmount, In(seconds(20)))->code(), kOk);
+  EXPECT_TRUE(Eventually([&] { return member->segment_bytes() == kSegment; }));
+  const auto value = RandomBytes(1000, 17);
+  EXPECT_TRUE(Eventually([&] { return member.Put("key", value) == kOk; }));
+  EXPECT_EQ(member->counters().local_write_bytes, 1000u);
+}
+
+TEST(AbandonedPut, ThatIsTakenOverChangesNothingWhenItEndsLate) {
+  InProcessMaster master({.put_start_discard_timeout = Duration::zero()});
+  Member slow(master, kSegment), quick(master, kSegment);
+  std::vector<ErrorCode> codes;
+  auto reserved = slow->Reserve(std::vector<std::string>{"key"}, std::vector<uint64_t>{1000}, {},
+                                In(seconds(20)), &codes);
+  ASSERT_EQ(codes[0], kOk);
+  const auto value = RandomBytes(1000, 18);
+  EXPECT_EQ(quick.Put("key", value), kOk);
+  std::ranges::fill(reserved[0]->bytes(), std::byte{1});
+  EXPECT_EQ(slow->Commit(std::move(reserved), In(seconds(20)))[0], kObjectExists);
+  EXPECT_TRUE(slow.Holds("key", value));
+  EXPECT_TRUE(slow->Published().empty());
+}
+
+TEST(AbandonedPut, ThatWasFreedCannotWriteOverItsSuccessor) {
+  InProcessMaster master({.put_start_release_timeout = Duration::zero()});
+  Member owner(master, 1 << 20), slow(master, 0), quick(master, 0);
+  std::vector<ErrorCode> codes;
+  auto reserved = slow->Reserve(std::vector<std::string>{"old"}, std::vector<uint64_t>{900'000}, {},
+                                In(seconds(20)), &codes);
+  ASSERT_EQ(codes[0], kOk);
+  const auto value = RandomBytes(900'000, 19);
+  EXPECT_EQ(quick.Put("new", value), kNoSpace);
+  master.Maintain();
+  EXPECT_EQ(quick.Put("new", value), kOk);  // in the bytes that the slow one still thinks are its
+  std::ranges::fill(reserved[0]->bytes(), std::byte{1});
+  EXPECT_EQ(slow->Commit(std::move(reserved), In(seconds(20)))[0], kTransferFailed);
+  EXPECT_TRUE(slow.Holds("new", value));
+  EXPECT_EQ(slow.Find("old"), kObjectNotFound);
+}
+
+TEST(MappedObject, StaysForAsLongAsAReaderHoldsIt) {
+  InProcessMaster master({.lease_ttl = milliseconds(1500), .client_ttl = milliseconds(1500)});
+  Member owner(master, 1 << 20), reader(master, 0);
+  const auto value = RandomBytes(600'000, 20);
+  ASSERT_EQ(owner.Put("held", value), kOk);
+  auto handle = reader.Read("held");
+  ASSERT_NE(handle, nullptr);
+  const auto remove = [&] {
+    return reader->Remove(std::vector<std::string>{"held"}, false, In(seconds(20)))[0];
+  };
+  // Its lease would be over by then; nor is it evicted to make room.
+  for (const TimePoint end = In(milliseconds(2500)); Clock::Real().Now() < end;) {
+    ASSERT_EQ(remove(), kObjectHasLease);
+    ASSERT_EQ(owner.Put("next", value), kNoSpace);
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(std::ranges::equal(handle->bytes(), value));
+  handle.reset();
+  EXPECT_TRUE(Eventually([&] { return owner.Put("next", value) == kOk; }));
+  EXPECT_EQ(remove(), kObjectNotFound);
 }
 
 TEST_F(PoolMemberTest, SizesBeyondTheMachineAreLowered) {
@@ -285,7 +645,7 @@ TEST_F(PoolMemberTest, RefusesAMasterThatDoesNotAnswer) {
   options.local_hostname = "127.0.0.1";
   options.master_address = "10.0.0.1:50051";
   const auto joined =
-      PoolMember::Join(options, master_.Connect(), "host-a", registry, Clock::Real());
+      PoolMember::Join(options, {}, master_.Connect(), "host-a", registry, Clock::Real());
   EXPECT_TRUE(absl::IsUnavailable(joined.status()));
   const std::string message(joined.status().message());
   EXPECT_NE(message.find("master_server_address \"10.0.0.1:50051\""), std::string::npos) << message;

@@ -6,10 +6,20 @@
 #include "base/hash.h"
 
 namespace tandem::store {
+namespace {
 
-ReplicaReader::Way ReplicaReader::WayTo(const proto::Segment& segment) const {
-  if (segment.name() == options_.own_segment) return Way::kOwn;
-  return segment.host_identity() == options_.host_identity ? Way::kMapped : Way::kRemote;
+/// Whether a read failed because the replica is no more; all else may pass.
+bool IsProofOfLoss(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsOutOfRange(status) || absl::IsDataLoss(status);
+}
+
+}  // namespace
+
+ReplicaReader::Way ReplicaReader::WayTo(const ReplicaLocation& replica) const {
+  const bool own = replica.segment->name() == options_.own_segment;
+  if (replica.on_disk) return own ? Way::kOwnDisk : Way::kRemoteDisk;
+  if (own) return Way::kOwn;
+  return replica.segment->host_identity() == options_.host_identity ? Way::kMapped : Way::kRemote;
 }
 
 void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline) {
@@ -20,12 +30,11 @@ void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline) {
     for (Wanted* item : wanted) {
       std::vector<ReplicaLocation> replicas = item->object->replicas;
       if (round >= replicas.size()) continue;
-      std::stable_sort(replicas.begin(), replicas.end(),
-                       [&](const ReplicaLocation& a, const ReplicaLocation& b) {
-                         return WayTo(*a.segment) < WayTo(*b.segment);
-                       });
+      std::stable_sort(
+          replicas.begin(), replicas.end(),
+          [&](const ReplicaLocation& a, const ReplicaLocation& b) { return WayTo(a) < WayTo(b); });
       const Attempt attempt{item, replicas[round]};
-      switch (WayTo(*attempt.replica.segment)) {
+      switch (WayTo(attempt.replica)) {
         case Way::kOwn:
           own.push_back(attempt);
           break;
@@ -33,6 +42,8 @@ void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline) {
           mapped[attempt.replica.segment->name()].push_back(attempt);
           break;
         case Way::kRemote:
+        case Way::kOwnDisk:
+        case Way::kRemoteDisk:
           remote.push_back(attempt);
           break;
       }
@@ -57,20 +68,31 @@ void ReplicaReader::ReadOwn(const std::vector<Attempt>& attempts) {
 
 void ReplicaReader::ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline) {
   const TimePoint give_up = std::min(deadline, Clock::Real().Now() + options_.silence);
-  const auto peer = mappings_.Get(attempts[0].replica.segment->fd_socket(), give_up);
-  if (!peer.ok()) {
-    for (const Attempt& attempt : attempts) Settle(attempt, peer.status(), false);
-    return;
-  }
   std::vector<transfer::Extent> extents;
   for (const Attempt& attempt : attempts) extents.push_back(attempt.replica.extent);
-  auto pinned = (*peer)->Pin(extents, give_up);
+  auto pinned = Pin(attempts[0].replica.segment->fd_socket(), extents, give_up);
   for (size_t i = 0; i < attempts.size(); ++i) {
     Settle(attempts[i], std::move(pinned[i]), options_.verify_local_reads);
     if (attempts[i].wanted->bytes.ok()) {
       counters_.mapped_read_bytes.Increment(static_cast<double>(attempts[i].wanted->object->size));
     }
   }
+}
+
+std::vector<absl::StatusOr<transfer::ReadableBytes>> ReplicaReader::Pin(
+    const std::string& socket_name, const std::vector<transfer::Extent>& extents,
+    TimePoint give_up) {
+  absl::Status status;
+  // A connection that broke is made anew, which tells whether the owner is still there.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto peer = mappings_.Get(socket_name, give_up);
+    status = peer.status();
+    if (!peer.ok()) break;
+    auto pinned = (*peer)->Pin(extents, give_up);
+    if (!(*peer)->broken()) return pinned;
+    status = absl::UnavailableError("the owner of a segment closes the connection");
+  }
+  return std::vector<absl::StatusOr<transfer::ReadableBytes>>(extents.size(), status);
 }
 
 void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline) {
@@ -85,24 +107,50 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
       reads.push_back(buffer.status());
       continue;
     }
-    reads.push_back(InFlight{{buffer->bytes, buffer->hold},
-                             transport_.Read(attempt.replica.segment->data_endpoint(),
-                                             {{attempt.replica.extent, *buffer}})});
+    reads.push_back(InFlight{{buffer->bytes, buffer->hold}, Start(attempt.replica, *buffer)});
   }
+  std::map<std::string, bool> gone;  // by endpoint
   for (size_t i = 0; i < attempts.size(); ++i) {
     if (!reads[i].ok()) {
       // For want of a buffer: the replica is as good as before.
       attempts[i].wanted->bytes = reads[i].status();
       continue;
     }
-    const absl::Status status = reads[i]->transfer->Wait(deadline, options_.silence);
+    absl::Status status = reads[i]->transfer->Wait(deadline, options_.silence);
+    const bool own = WayTo(attempts[i].replica) == Way::kOwnDisk;
+    if (absl::IsUnavailable(status) && !own) {
+      const std::string& endpoint = attempts[i].replica.segment->data_endpoint();
+      const auto [known, first] = gone.try_emplace(endpoint, false);
+      if (first) {
+        known->second = transport_.HasGone(
+            endpoint, std::min(deadline, Clock::Real().Now() + options_.silence));
+      }
+      if (known->second) status = absl::NotFoundError("the owner at " + endpoint + " has gone");
+    }
     if (!status.ok()) {
       Settle(attempts[i], status, true);
       continue;
     }
-    counters_.remote_read_bytes.Increment(static_cast<double>(reads[i]->bytes.bytes.size()));
+    (attempts[i].replica.on_disk ? counters_.disk_read_bytes : counters_.remote_read_bytes)
+        .Increment(static_cast<double>(reads[i]->bytes.bytes.size()));
     Settle(attempts[i], std::move(reads[i]->bytes), true);
   }
+}
+
+std::shared_ptr<transfer::Transfer> ReplicaReader::Start(const ReplicaLocation& replica,
+                                                         const transfer::WritableBytes& buffer) {
+  if (WayTo(replica) != Way::kOwnDisk) {
+    return transport_.Read(replica.segment->data_endpoint(),
+                           {{replica.extent, buffer, replica.grant, replica.on_disk}});
+  }
+  auto transfer = std::make_shared<transfer::Transfer>(1);
+  const auto opened = owner_.OpenOnDisk(replica.extent);
+  if (opened.ok()) {
+    (*opened)(0, buffer, [transfer](const absl::Status& status) { transfer->EndPart(status); });
+  } else {
+    transfer->EndPart(opened.status());
+  }
+  return transfer;
 }
 
 void ReplicaReader::Settle(const Attempt& attempt, absl::StatusOr<transfer::ReadableBytes> bytes,
@@ -117,9 +165,11 @@ void ReplicaReader::Settle(const Attempt& attempt, absl::StatusOr<transfer::Read
       bytes = absl::DataLossError("the bytes do not have the object's checksum");
     }
   }
-  // A reader that was in a hurry proves nothing about the replica.
-  if (!bytes.ok() && !absl::IsDeadlineExceeded(bytes.status())) {
+  if (IsProofOfLoss(bytes.status())) {
     attempt.wanted->lost.push_back(attempt.replica);
+    if (attempt.replica.on_disk) counters_.disk_misses.Increment();
+  } else if (!bytes.ok()) {
+    counters_.unanswered_reads.Increment();
   }
   attempt.wanted->bytes = std::move(bytes);
 }

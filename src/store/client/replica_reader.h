@@ -15,8 +15,8 @@
 namespace tandem::store {
 
 /// Reads objects from wherever their replicas are: this process's own segment or one that is mapped
-/// (the bytes stay where they are, pinned), else another host's (received into a local buffer, and
-/// its checksum compared). Safe for use by several threads.
+/// (the bytes stay where they are, pinned), else another host's or an owner's disk (received into a
+/// local buffer, and the checksum compared). Safe for use by several threads.
 class ReplicaReader {
  public:
   struct Options {
@@ -36,7 +36,9 @@ class ReplicaReader {
         counters_(counters) {}
 
   /// One object that is wanted. `bytes` is set by Read, or stays an error: of the last replica
-  /// tried. Replicas that proved to be unreadable are in `lost`.
+  /// tried. In `lost` are the replicas that are certain to be no more: the owner has gone or does
+  /// not hold that generation, or the bytes are not the object's. An owner that does not answer may
+  /// only be paused, and its replica is as good as before.
   struct Wanted {
     std::shared_ptr<const FoundObject> object;
     absl::StatusOr<transfer::ReadableBytes> bytes = absl::NotFoundError("no replica");
@@ -47,16 +49,22 @@ class ReplicaReader {
   void Read(std::vector<Wanted*> wanted, TimePoint deadline);
 
  private:
-  enum class Way { kOwn, kMapped, kRemote };
+  enum class Way { kOwn, kMapped, kRemote, kOwnDisk, kRemoteDisk };
   struct Attempt {
     Wanted* wanted;
     ReplicaLocation replica;
   };
 
-  Way WayTo(const proto::Segment& segment) const;
+  Way WayTo(const ReplicaLocation& replica) const;
   void ReadOwn(const std::vector<Attempt>& attempts);
   void ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline);
   void ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline);
+  /// Starts to fill a buffer from another host or from a disk.
+  std::shared_ptr<transfer::Transfer> Start(const ReplicaLocation& replica,
+                                            const transfer::WritableBytes& buffer);
+  std::vector<absl::StatusOr<transfer::ReadableBytes>> Pin(
+      const std::string& socket_name, const std::vector<transfer::Extent>& extents,
+      TimePoint give_up);
   void Settle(const Attempt& attempt, absl::StatusOr<transfer::ReadableBytes> bytes, bool verify);
 
   const Options options_;

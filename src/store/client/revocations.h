@@ -1,58 +1,47 @@
 #pragma once
 
-#include <utility>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "store/proto/store.pb.h"
+#include "store/proto/master_client.h"
 
 namespace tandem::store {
 
 /// Puts that were given up, on their way to the master: whoever lets go of a reservation does not
-/// wait for the network. Wakes the thread that sends them. Safe for use by several threads.
+/// wait for the network. A thread sends them, and sends them again while the master is away. Safe
+/// for use by several threads.
 class Revocations {
  public:
-  void Add(proto::PutEndItem item) {
-    MutexLock lock(mutex_);
-    items_.push_back(std::move(item));
-    woken_ = true;
-    changed_.NotifyAll();
-  }
+  struct Options {
+    std::string client_id;
+    Duration call_timeout;
+    Duration retry_interval = std::chrono::milliseconds(200);
+  };
+  explicit Revocations(Options options) : options_(std::move(options)) {}
+  ~Revocations() { Stop(); }
 
-  std::vector<proto::PutEndItem> TakeAll() {
-    MutexLock lock(mutex_);
-    return std::exchange(items_, {});
-  }
+  /// Starts the thread. `master` must live until Stop.
+  void Start(MasterClient& master);
+  /// Ends the thread after a last attempt to send what there is; from then on nothing is sent, and
+  /// the master frees the space of stale puts by itself.
+  void Stop();
 
-  void Wake() {
-    MutexLock lock(mutex_);
-    woken_ = true;
-    changed_.NotifyAll();
-  }
-
-  /// Has every Wait return false from now on.
-  void Stop() {
-    MutexLock lock(mutex_);
-    stopped_ = true;
-    changed_.NotifyAll();
-  }
-
-  /// Waits for something to do, at most until `deadline`. False once it is stopped.
-  bool Wait(TimePoint deadline) {
-    MutexLock lock(mutex_);
-    changed_.WaitUntil(mutex_, deadline,
-                       [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return woken_ || stopped_; });
-    woken_ = false;
-    return !stopped_;
-  }
+  void Add(proto::PutEndItem item);
 
  private:
+  void Run(MasterClient& master);
+  /// Returns whether the master answered.
+  bool Send(MasterClient& master, std::vector<proto::PutEndItem>& items);
+
+  const Options options_;
   Mutex mutex_;
   CondVar changed_;
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<proto::PutEndItem> items_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
 };
 
 }  // namespace tandem::store

@@ -10,15 +10,18 @@ namespace tandem::store {
 /// One hold on an extent; ends with its last copy.
 class SegmentOwner::Hold {
  public:
-  Hold(std::shared_ptr<Memory> memory, const Extent& extent)
-      : memory_(std::move(memory)), extent_(extent) {}
-  ~Hold() { memory_->directory.Release(extent_); }
+  using Release = void (ExtentDirectory::*)(const Extent&);
+  Hold(std::shared_ptr<Memory> memory, const Extent& extent,
+       Release release = &ExtentDirectory::Release)
+      : memory_(std::move(memory)), extent_(extent), release_(release) {}
+  ~Hold() { (memory_->directory.*release_)(extent_); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
  private:
   const std::shared_ptr<Memory> memory_;
   const Extent extent_;
+  const Release release_;
 };
 
 absl::Status SegmentOwner::Open(uint64_t size) {
@@ -42,8 +45,29 @@ absl::StatusOr<std::span<std::byte>> SegmentOwner::Bytes(const Extent& extent) c
 
 absl::StatusOr<transfer::ReadableBytes> SegmentOwner::OpenForRead(const Extent& extent) {
   ASSIGN_OR_RETURN(const std::span<std::byte> bytes, Bytes(extent));
+  RETURN_IF_ERROR(CheckServes());
   RETURN_IF_ERROR(memory_->directory.HoldForRead(extent));
   return transfer::ReadableBytes{bytes, std::make_shared<const Hold>(memory_, extent)};
+}
+
+absl::StatusOr<transfer::ReadableBytes> SegmentOwner::OpenForStore(const Extent& extent) {
+  ASSIGN_OR_RETURN(const std::span<std::byte> bytes, Bytes(extent));
+  RETURN_IF_ERROR(memory_->directory.HoldForStore(extent));
+  return transfer::ReadableBytes{
+      bytes, std::make_shared<const Hold>(memory_, extent, &ExtentDirectory::ReleaseStore)};
+}
+
+absl::StatusOr<SegmentOwner::DiskReader> SegmentOwner::OpenOnDisk(const Extent& extent) {
+  if (disk_ == nullptr) return ExtentHost::OpenOnDisk(extent);
+  RETURN_IF_ERROR(CheckServes());
+  return disk_->OpenForRead(extent);
+}
+
+absl::Status SegmentOwner::CheckServes() const {
+  if (Clock::Real().Now() <= serves_until_.load(std::memory_order_relaxed)) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError("the owner has been out of the master's reach for too long");
 }
 
 absl::StatusOr<transfer::WritableBytes> SegmentOwner::OpenForWrite(const Extent& extent) {
@@ -60,12 +84,27 @@ absl::Status SegmentOwner::Publish(const HeldObject& object) {
   return memory_->directory.Publish(object);
 }
 
-absl::Status SegmentOwner::PublishOwn(const HeldObject& object) {
+absl::Status SegmentOwner::PublishChecked(const HeldObject& object) {
+  if (memory_ == nullptr) return absl::NotFoundError("this process has no segment");
   return memory_->directory.Publish(object);
+}
+
+absl::Status SegmentOwner::CheckGrant(const Extent& extent, Access access,
+                                      const ExtentGrant& grant) {
+  return grant_key_.Check({extent.offset, extent.length, extent.generation, access}, grant,
+                          GrantClockNow());
 }
 
 void SegmentOwner::Forget(const Extent& extent) {
   if (memory_ != nullptr) memory_->directory.Forget(extent);
+}
+
+std::vector<uint64_t> SegmentOwner::Held() const {
+  return memory_ == nullptr ? std::vector<uint64_t>() : memory_->directory.Held();
+}
+
+bool SegmentOwner::IsPublished(const Extent& extent) const {
+  return memory_ != nullptr && memory_->directory.IsPublished(extent);
 }
 
 std::vector<HeldObject> SegmentOwner::Published() const {

@@ -33,16 +33,29 @@ absl::StatusOr<std::unique_ptr<StoreClient>> StoreClient::Create(const StoreClie
                                                                  MetricRegistry& metrics,
                                                                  const Clock& clock) {
   RETURN_IF_ERROR(Check(options));
+  ASSIGN_OR_RETURN(const Security security, LoadSecurity(options.security));
   absl::StatusOr<std::unique_ptr<MasterClient>> master =
-      MasterClient::Connect(options.master_address);
-  if (!master.ok()) {
-    return absl::Status(
-        master.status().code(),
-        fmt::format("master_server_address: {}", std::string(master.status().message())));
-  }
+      MasterClient::Connect(options.master_address, security);
+  RETURN_IF_ERROR(master.status());
   const std::string identity =
       options.host_identity.empty() ? HostIdentity() : options.host_identity;
-  return PoolMember::Join(options, *std::move(master), identity, metrics, clock);
+  return PoolMember::Join(options, security, *std::move(master), identity, metrics, clock);
+}
+
+std::vector<int64_t> StoreClient::ReadInto(std::span<const std::string> keys,
+                                           std::span<const std::span<std::byte>> buffers,
+                                           TimePoint deadline) {
+  std::vector<MutableParts> parts;
+  for (const std::span<std::byte> buffer : buffers) parts.push_back({buffer});
+  return ReadInto(keys, std::span<const MutableParts>(parts), deadline);
+}
+
+std::vector<ErrorCode> StoreClient::Put(std::span<const std::string> keys,
+                                        std::span<const std::span<const std::byte>> values,
+                                        const ReplicateConfig& config, TimePoint deadline) {
+  std::vector<Parts> parts;
+  for (const std::span<const std::byte> value : values) parts.push_back({value});
+  return Put(keys, std::span<const Parts>(parts), config, deadline);
 }
 
 }  // namespace tandem::store

@@ -10,6 +10,8 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/security.h"
+#include "store/client/call_context.h"
 #include "store/proto/error_code.h"
 
 namespace tandem::store {
@@ -17,7 +19,7 @@ namespace tandem::store {
 struct StoreClientOptions {
   std::string local_hostname;    ///< Address that others reach this process by; names its segment.
   std::string metadata_server;   ///< "http://host:port/metadata", or "P2PHANDSHAKE" for none.
-  std::string master_address;    ///< "host:port"
+  std::string master_address;    ///< "host:port"; of several masters all, with commas.
   std::string protocol = "tcp";  ///< "tcp" or "rdma"
   std::string device_name;       ///< Devices to use with rdma; empty for all.
   uint64_t segment_bytes = 0;    ///< Memory lent to the pool; 0 lends none.
@@ -26,6 +28,7 @@ struct StoreClientOptions {
   Duration transfer_timeout = std::chrono::seconds(1);  ///< Silence after which a transfer fails.
   std::string host_identity;  ///< Empty: this host's. Another one keeps it from mapping memory.
   bool verify_local_reads = false;  ///< Check checksums of mapped reads as well.
+  SecurityOptions security;         ///< Where it says nothing, the environment does.
 };
 
 /// How an object is to be kept.
@@ -53,18 +56,26 @@ class ReadHandle {
   virtual std::span<const std::byte> bytes() const = 0;
 };
 
+/// An object's bytes, or room for them, in parts that follow on each other.
+using Parts = std::vector<std::span<const std::byte>>;
+using MutableParts = std::vector<std::span<std::byte>>;
+
 /// Where the bytes of reads came from, for metrics and tests.
 struct StoreClientCounters {
   uint64_t mapped_read_bytes = 0;   ///< Through shared memory.
   uint64_t remote_read_bytes = 0;   ///< Through the transfer, received.
   uint64_t remote_write_bytes = 0;  ///< Through the transfer, sent.
   uint64_t local_write_bytes = 0;   ///< Into this client's own segment.
-  uint64_t lost_replicas = 0;       ///< Reads that failed and were reported to the master.
+  uint64_t shared_write_bytes = 0;  ///< Into another process's on this host, through it.
+  uint64_t lost_replicas = 0;       ///< Proved to be unreadable and reported to the master.
+  uint64_t unanswered_reads = 0;    ///< Reads that failed and prove nothing: the replica stays.
+  uint64_t disk_read_bytes = 0;     ///< From the disks of owners, this process's among them.
+  uint64_t disk_misses = 0;         ///< Of the lost replicas, those on disk.
 };
 
 /// A member of the pool: lends a segment, puts and gets objects. Safe for use by several threads.
-/// Every call blocks its thread, at most until `deadline` (plus nothing: transfers that outlive it
-/// keep their buffers alive by themselves). Results of batches stand in the order of the keys.
+/// Every call blocks its thread, at most until its deadline (plus nothing: transfers that outlive
+/// it keep their buffers alive by themselves). Results of batches stand in the order of the keys.
 class StoreClient {
  public:
   /// Mounts the segment, registers at the metadata server and starts pinging. Errors name the
@@ -80,36 +91,47 @@ class StoreClient {
   virtual std::vector<std::unique_ptr<Reservation>> Reserve(std::span<const std::string> keys,
                                                             std::span<const uint64_t> sizes,
                                                             const ReplicateConfig& config,
-                                                            TimePoint deadline,
+                                                            const CallContext& call,
                                                             std::vector<ErrorCode>* codes) = 0;
 
   /// Publishes filled reservations, all in one call to the master; computes the checksums. None may
   /// be null.
   virtual std::vector<ErrorCode> Commit(std::vector<std::unique_ptr<Reservation>> reservations,
-                                        TimePoint deadline) = 0;
+                                        const CallContext& call) = 0;
 
   /// Size of each object or a negative code, with a lease on those that exist; one call to the
   /// master. What it learns is kept for a Read of the same keys within the lease.
-  virtual std::vector<int64_t> Find(std::span<const std::string> keys, TimePoint deadline) = 0;
+  virtual std::vector<int64_t> Find(std::span<const std::string> keys, const CallContext& call) = 0;
 
   /// Handles to the objects' bytes; null where missing or unreadable, with the reason in `codes`.
   virtual std::vector<std::unique_ptr<ReadHandle>> Read(std::span<const std::string> keys,
                                                         TimePoint deadline,
                                                         std::vector<ErrorCode>* codes) = 0;
 
-  /// Copies each object into its buffer; the number of bytes or a negative code. A buffer that is
-  /// too small is kInvalidParams. After a timeout no byte is written to a buffer any more.
+  /// Copies each object into its buffer, or scatters it over the buffer's parts; the number of
+  /// bytes or a negative code. A buffer that is too small is kInvalidParams. After a timeout no
+  /// byte is written to a buffer any more.
   virtual std::vector<int64_t> ReadInto(std::span<const std::string> keys,
-                                        std::span<const std::span<std::byte>> buffers,
+                                        std::span<const MutableParts> buffers,
                                         TimePoint deadline) = 0;
+  std::vector<int64_t> ReadInto(std::span<const std::string> keys,
+                                std::span<const std::span<std::byte>> buffers, TimePoint deadline);
 
-  /// Reserve, copy and Commit in one.
+  /// Reserve, copy and Commit in one, each value gathered from its parts: the checksum is made with
+  /// the copy, and what goes to another process of this host is copied into its segment without
+  /// passing through a local buffer. Values must not change meanwhile; none is touched once this
+  /// has returned.
   virtual std::vector<ErrorCode> Put(std::span<const std::string> keys,
-                                     std::span<const std::span<const std::byte>> values,
-                                     const ReplicateConfig& config, TimePoint deadline) = 0;
+                                     std::span<const Parts> values, const ReplicateConfig& config,
+                                     TimePoint deadline) = 0;
+  std::vector<ErrorCode> Put(std::span<const std::string> keys,
+                             std::span<const std::span<const std::byte>> values,
+                             const ReplicateConfig& config, TimePoint deadline);
 
   /// 1, 0 or a negative code for each key.
   virtual std::vector<int> Exist(std::span<const std::string> keys, TimePoint deadline) = 0;
+  /// A removal that succeeded is for good, whatever becomes of the master or this client;
+  /// kRpcFailed if an owner did not confirm it by the deadline.
   virtual std::vector<ErrorCode> Remove(std::span<const std::string> keys, bool force,
                                         TimePoint deadline) = 0;
   /// How many were removed, or a negative code.

@@ -14,7 +14,11 @@ class TransferCounters {
   prometheus::Counter& remote_read_bytes;
   prometheus::Counter& remote_write_bytes;
   prometheus::Counter& local_write_bytes;
+  prometheus::Counter& shared_write_bytes;
   prometheus::Counter& lost_replicas;
+  prometheus::Counter& unanswered_reads;
+  prometheus::Counter& disk_read_bytes;
+  prometheus::Counter& disk_misses;
 
   StoreClientCounters Read() const;
 };

@@ -61,6 +61,7 @@ boost::json::object DescribeObject(const proto::GetReplicasResult& result,
                                 {"offset", extent.offset()},
                                 {"length", extent.length()},
                                 {"generation", extent.generation()}};
+    if (extent.on_disk()) replica["on_disk"] = true;
     for (const proto::Segment& segment : response.segments()) {
       if (segment.name() == extent.segment()) replica["endpoint"] = segment.data_endpoint();
     }
@@ -104,11 +105,14 @@ http::Response AllKeys(Master& master) {
   return Text(200, std::move(lines));
 }
 
-boost::json::object DescribeSegment(const proto::Segment& segment, uint64_t used) {
+boost::json::object DescribeSegment(const proto::ListSegmentsResponse& response, int i) {
+  const proto::Segment& segment = response.segments(i);
   return {{"name", segment.name()},
           {"client_id", segment.client_id()},
           {"capacity", segment.size()},
-          {"used", used},
+          {"used", response.used(i)},
+          {"largest_free", response.largest_free(i)},
+          {"disk_used", response.disk_used(i)},
           {"protocol", segment.protocol()},
           {"endpoint", segment.data_endpoint()},
           {"host_identity", segment.host_identity()}};
@@ -126,9 +130,7 @@ http::Response AllSegments(Master& master) {
 http::Response QuerySegment(Master& master, const std::string& name) {
   const proto::ListSegmentsResponse response = master.ListSegments({});
   for (int i = 0; i < response.segments_size(); ++i) {
-    if (response.segments(i).name() == name) {
-      return Json(DescribeSegment(response.segments(i), response.used(i)));
-    }
+    if (response.segments(i).name() == name) return Json(DescribeSegment(response, i));
   }
   return Text(404, fmt::format("no segment '{}'; /get_all_segments lists those there are\n", name));
 }
@@ -138,34 +140,46 @@ http::Response QuerySegment(Master& master, const std::string& name) {
 std::string Summary(const PoolUsage& usage) {
   const double ratio =
       usage.capacity_bytes == 0 ? 0 : double(usage.allocated_bytes) / double(usage.capacity_bytes);
+  const std::string disk = usage.disk_keys == 0 ? ""
+                                                : fmt::format(" | disk: {} bytes, {} keys",
+                                                              usage.disk_bytes, usage.disk_keys);
   return fmt::format(
       "memory: {} of {} bytes ({:.1f} %) | keys: {}, soft-pinned: {} | clients: {} | segments: "
-      "{}\n",
+      "{}, fragmentation: {:.1f} %{}\n",
       usage.allocated_bytes, usage.capacity_bytes, 100 * ratio, usage.keys, usage.soft_pinned_keys,
-      usage.active_clients, usage.segments);
+      usage.active_clients, usage.segments, 100 * usage.fragmentation, disk);
 }
 
-void AddAdminRoutes(http::Router& router, Master& master, MasterMetrics& metrics,
+void AddAdminRoutes(http::Router& router, const ServingMaster& serving, MasterMetrics& metrics,
                     const MetricRegistry& registry) {
   Get(router, "/metrics", [&](const http::Request&) {
-    metrics.Show(master.usage());
+    const std::shared_ptr<Master> master = serving.Get();
+    metrics.Show(master == nullptr ? PoolUsage() : master->usage());
     return http::Response{200,
                           {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
                           RenderMetrics(registry)};
   });
-  Get(router, "/metrics/summary",
-      [&](const http::Request&) { return Text(200, Summary(master.usage()) + "\n"); });
-  Get(router, "/health", [](const http::Request&) { return Text(200, "OK\n"); });
-  Get(router, "/role", [](const http::Request&) { return Text(200, "leader\n"); });
-  Get(router, "/query_key",
-      WithParameter("key", [&](const std::string& key) { return QueryKey(master, key); }));
-  Get(router, "/batch_query_keys",
-      WithParameter("keys", [&](const std::string& keys) { return QueryKeys(master, keys); }));
-  Get(router, "/get_all_keys", [&](const http::Request&) { return AllKeys(master); });
-  Get(router, "/get_all_segments", [&](const http::Request&) { return AllSegments(master); });
-  Get(router, "/query_segment", WithParameter("segment", [&](const std::string& name) {
-        return QuerySegment(master, name);
+  const auto ask = [&](auto answer) {
+    return [&serving, answer](const auto&... arguments) {
+      const std::shared_ptr<Master> master = serving.Get();
+      if (master == nullptr) return Text(503, "this master stands by: another one leads\n");
+      return answer(*master, arguments...);
+    };
+  };
+  Get(router, "/metrics/summary", ask([](Master& master, const http::Request&) {
+        return Text(200, Summary(master.usage()) + "\n");
       }));
+  Get(router, "/health", [](const http::Request&) { return Text(200, "OK\n"); });
+  Get(router, "/role", [&](const http::Request&) {
+    return Text(200, serving.Get() == nullptr ? "standby\n" : "leader\n");
+  });
+  Get(router, "/query_key", WithParameter("key", ask(QueryKey)));
+  Get(router, "/batch_query_keys", WithParameter("keys", ask(QueryKeys)));
+  Get(router, "/get_all_keys",
+      ask([](Master& master, const http::Request&) { return AllKeys(master); }));
+  Get(router, "/get_all_segments",
+      ask([](Master& master, const http::Request&) { return AllSegments(master); }));
+  Get(router, "/query_segment", WithParameter("segment", ask(QuerySegment)));
 }
 
 }  // namespace tandem::store

@@ -21,6 +21,10 @@ void ClientTable::Hear(const std::string& client_id, TimePoint now) {
   client.active = true;
 }
 
+void ClientTable::Forgive(Duration stall) {
+  for (auto& [id, client] : clients_) client.last_heard += stall;
+}
+
 std::vector<std::string> ClientTable::TakeSilent(TimePoint now, Duration ttl) {
   std::vector<std::string> silent;
   for (auto it = clients_.begin(); it != clients_.end();) {
@@ -31,19 +35,33 @@ std::vector<std::string> ClientTable::TakeSilent(TimePoint now, Duration ttl) {
       silent.push_back(it->first);
     }
     const auto current = it++;
-    if (!client.active && now - client.last_heard >= kForgetAfter) clients_.erase(current);
+    if (client.active || now - client.last_heard < kForgetAfter) continue;
+    Leave(current->first);
+    clients_.erase(current);
   }
   return silent;
 }
 
-void ClientTable::AddRemoval(const std::string& owner, const std::string& key,
-                             const proto::Extent& extent) {
-  Client& client = Find(owner);
-  proto::ObjectExtent removal;
-  removal.set_key(key);
-  *removal.mutable_extent() = extent;
+void ClientTable::Join(const std::string& client_id, const std::string& data_endpoint) {
+  Find(client_id).data_endpoint = data_endpoint;
+}
+
+void ClientTable::Leave(const std::string& client_id) {
+  Client& client = Find(client_id);
+  while (!client.removals.empty()) PopRemoval(client_id, client);
+  client.changed->NotifyAll();
+}
+
+void ClientTable::AddRemoval(const std::string& owner, proto::ObjectExtent removal,
+                             bool may_be_on_disk) {
+  const auto found = clients_.try_emplace(owner, Client{.acknowledged = first_sequence_}).first;
+  Client& client = found->second;
+  const proto::Extent& extent = removal.extent();
+  client.removed[extent.on_disk()].insert(extent.generation());
+  removals_by_key_[removal.key()].push_back(
+      {&found->first, client.acknowledged + client.removals.size() + 1, may_be_on_disk});
   client.removals.push_back(std::move(removal));
-  client.removed_generations.insert(extent.generation());
+  client.changed->NotifyAll();
 }
 
 void ClientTable::ListRemovals(const std::string& client_id, proto::PingResponse& response) const {
@@ -55,18 +73,73 @@ void ClientTable::ListRemovals(const std::string& client_id, proto::PingResponse
   response.set_sequence(client.acknowledged + count);
 }
 
-void ClientTable::Acknowledge(const std::string& client_id, uint64_t sequence) {
-  Client& client = Find(client_id);
-  while (client.acknowledged < sequence && !client.removals.empty()) {
-    client.removed_generations.erase(client.removals.front().extent().generation());
-    client.removals.pop_front();
-    ++client.acknowledged;
-  }
+bool ClientTable::HasRemovals(const std::string& client_id) const {
+  const auto it = clients_.find(client_id);
+  return it != clients_.end() && !it->second.removals.empty();
 }
 
-bool ClientTable::AwaitsRemoval(const std::string& owner, uint64_t generation) const {
+void ClientTable::Acknowledge(const std::string& client_id, uint64_t sequence) {
+  Client& client = Find(client_id);
+  if (client.acknowledged >= sequence || client.removals.empty()) return;
+  while (client.acknowledged < sequence && !client.removals.empty()) PopRemoval(client_id, client);
+  client.changed->NotifyAll();
+}
+
+void ClientTable::PopRemoval(const std::string& client_id, Client& client) {
+  const proto::ObjectExtent& removal = client.removals.front();
+  client.removed[removal.extent().on_disk()].erase(removal.extent().generation());
+  ++client.acknowledged;
+  const auto of_key = removals_by_key_.find(removal.key());
+  std::erase_if(of_key->second, [&](const Removal& pending) {
+    return *pending.client_id == client_id && pending.sequence == client.acknowledged;
+  });
+  if (of_key->second.empty()) removals_by_key_.erase(of_key);
+  client.removals.pop_front();
+}
+
+bool ClientTable::AwaitsRemoval(const std::string& owner, uint64_t generation, bool on_disk) const {
   const auto it = clients_.find(owner);
-  return it != clients_.end() && it->second.removed_generations.contains(generation);
+  return it != clients_.end() && it->second.removed[on_disk].contains(generation);
+}
+
+std::vector<std::string> ClientTable::TakeOverDisk(const std::string& disk_id,
+                                                   const std::string& client_id) {
+  std::vector<std::string> ended;
+  for (auto& [id, client] : clients_) {
+    if (id == client_id || client.disk_id != disk_id) continue;
+    client.disk_id.clear();
+    ended.push_back(id);
+  }
+  Find(client_id).disk_id = disk_id;
+  return ended;
+}
+
+std::vector<proto::PendingOwner> ClientTable::PendingFor(const std::string& key) const {
+  std::vector<proto::PendingOwner> owners;
+  const auto of_key = removals_by_key_.find(key);
+  if (of_key == removals_by_key_.end()) return owners;
+  for (const Removal& pending : of_key->second) {
+    proto::PendingOwner owner;
+    owner.set_client_id(*pending.client_id);
+    owner.set_sequence(pending.sequence);
+    owner.set_on_disk(pending.may_be_on_disk);
+    owner.set_data_endpoint(clients_.find(*pending.client_id)->second.data_endpoint);
+    owners.push_back(std::move(owner));
+  }
+  return owners;
+}
+
+bool ClientTable::HasAcknowledged(const std::string& client_id, uint64_t sequence) const {
+  const auto it = clients_.find(client_id);
+  return it == clients_.end() || it->second.acknowledged >= sequence || it->second.removals.empty();
+}
+
+std::shared_ptr<CondVar> ClientTable::Changed(const std::string& client_id) {
+  return Find(client_id).changed;
+}
+
+void ClientTable::WakeAll() {
+  for (auto& [id, client] : clients_) client.changed->NotifyAll();
 }
 
 }  // namespace tandem::store

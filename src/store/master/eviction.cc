@@ -1,41 +1,63 @@
 #include "store/master/eviction.h"
 
+#include <initializer_list>
+
 namespace tandem::store {
+
+void EvictionOrder::Unlist(Object& object) {
+  const Lists& lists = ListsOf(object);
+  if (object.list == &lists.queued || object.list == &lists.settled) ahead_bytes_ -= object.size;
+  object.list->Remove(object);
+}
 
 void EvictionOrder::Add(Object& object, TimePoint now) {
   object.last_used = now;
   if (object.hard_pin) return;
-  ObjectList& list = (object.soft_pin ? soft_pinned_ : normal_).free;
-  object.position = list.insert(list.end(), &object);
-  object.recency = &list;
+  ListsOf(object).free.Append(object);
 }
 
 void EvictionOrder::Lease(Object& object, TimePoint now, TimePoint lease_until) {
   object.last_used = now;
   object.lease.Extend(lease_until);
-  if (object.hard_pin) return;
-  ObjectList& list = (object.soft_pin ? soft_pinned_ : normal_).leased;
-  list.splice(list.end(), *object.recency, object.position);
-  object.recency = &list;
+  if (object.list == nullptr) return;
+  Unlist(object);
+  ListsOf(object).leased.Append(object);
 }
 
 void EvictionOrder::Remove(Object& object) {
-  if (object.recency == nullptr) return;
-  object.recency->erase(object.position);
-  object.recency = nullptr;
+  if (object.list != nullptr && object.state == Object::State::kComplete) Unlist(object);
 }
 
-Object* EvictionOrder::Oldest(TimePoint now, Lists& lists) {
-  Object* free = lists.free.empty() ? nullptr : lists.free.front();
-  Object* leased = lists.leased.empty() ? nullptr : lists.leased.front();
-  if (leased == nullptr || leased->lease.active(now)) return free;
-  if (free == nullptr || leased->last_used < free->last_used) return leased;
-  return free;
+void EvictionOrder::Queue(Object& object) {
+  Unlist(object);
+  ListsOf(object).queued.Append(object);
+  ahead_bytes_ += object.size;
 }
 
-Object* EvictionOrder::Next(TimePoint now, bool soft_pinned_too) {
-  Object* normal = Oldest(now, normal_);
-  Object* soft = Oldest(now, soft_pinned_);
+void EvictionOrder::Settle(Object& object, TimePoint now) {
+  if (object.list != nullptr) Unlist(object);
+  if (object.lease.active(now)) return ListsOf(object).leased.Append(object);
+  ListsOf(object).settled.Append(object);
+  ahead_bytes_ += object.size;
+}
+
+Object* EvictionOrder::Oldest(TimePoint now, Lists& lists, Among among) {
+  const bool undecided = among != Among::kSettled;
+  Object* leased = undecided ? lists.leased.front() : nullptr;
+  if (leased != nullptr && leased->lease.active(now)) leased = nullptr;
+  Object* oldest = nullptr;
+  for (Object* head : {undecided ? lists.free.front() : nullptr, leased,
+                       among == Among::kAll ? lists.queued.front() : nullptr,
+                       among != Among::kUndecided ? lists.settled.front() : nullptr}) {
+    if (head == nullptr) continue;
+    if (oldest == nullptr || head->last_used < oldest->last_used) oldest = head;
+  }
+  return oldest;
+}
+
+Object* EvictionOrder::Next(TimePoint now, bool soft_pinned_too, Among among) {
+  Object* normal = Oldest(now, normal_, among);
+  Object* soft = Oldest(now, soft_pinned_, among);
   if (soft == nullptr) return normal;
   const bool pin_lasts = now < soft->last_used + soft_pin_ttl_;
   if (pin_lasts) return normal != nullptr || !soft_pinned_too ? normal : soft;

@@ -74,7 +74,7 @@ TEST_F(MetadataHttpTest, WantsAKey) {
 class AdminHttpTest : public testing::Test {
  protected:
   AdminHttpTest() {
-    AddAdminRoutes(router_, pool_.master, pool_.metrics, pool_.registry);
+    AddAdminRoutes(router_, *serving_, pool_.metrics, pool_.registry);
     pool_.Mount("a", 1 << 20);
     pool_.Put("a", "k", 1000);
     pool_.Start("a", "unfinished", 1000);
@@ -84,8 +84,22 @@ class AdminHttpTest : public testing::Test {
   }
 
   Pool pool_;
+  std::shared_ptr<ServingMaster> serving_ = ServingMaster::Of(pool_.master);
   http::Router router_;
 };
+
+TEST_F(AdminHttpTest, SaysWhenItStandsBy) {
+  serving_->StandBy();
+  EXPECT_EQ(Get("/role").body, "standby\n");
+  EXPECT_EQ(Get("/health").status, 200);
+  EXPECT_THAT(Get("/metrics").body, HasSubstr("master_key_count 0\n"));
+  for (const char* path : {"/metrics/summary", "/get_all_keys", "/get_all_segments"}) {
+    EXPECT_EQ(Get(path).status, 503) << path;
+  }
+  EXPECT_EQ(Get("/query_key", "key=k").status, 503);
+  EXPECT_EQ(Get("/batch_query_keys", "keys=k").status, 503);
+  EXPECT_EQ(Get("/query_segment", "segment=a").status, 503);
+}
 
 TEST_F(AdminHttpTest, ListsKeysAndSegments) {
   EXPECT_EQ(Get("/get_all_keys").body, "k\n");
@@ -116,6 +130,7 @@ TEST_F(AdminHttpTest, DescribesSeveralKeys) {
 TEST_F(AdminHttpTest, DescribesASegment) {
   EXPECT_THAT(Get("/query_segment", "segment=a").body, HasSubstr(R"("capacity":1048576)"));
   EXPECT_THAT(Get("/query_segment", "segment=a").body, HasSubstr(R"("used":2048)"));
+  EXPECT_THAT(Get("/query_segment", "segment=a").body, HasSubstr(R"("largest_free":1046528)"));
   EXPECT_EQ(Get("/query_segment", "segment=b").status, 404);
   EXPECT_EQ(Get("/query_segment").status, 400);
 }
@@ -125,9 +140,12 @@ TEST_F(AdminHttpTest, ShowsMetricsUnderMooncakesNames) {
   const std::string text = Get("/metrics").body;
   for (const char* line :
        {"master_allocated_bytes 2048\n", "master_total_capacity_bytes 1048576\n",
-        "master_key_count 1\n", "master_active_clients 1\n", "master_evicted_key_count 0\n",
-        "master_put_start_requests_total 1\n", "master_put_start_failures_total 1\n",
-        "master_value_size_bytes_count 1\n"}) {
+        "master_key_count 1\n", "master_soft_pin_key_count 0\n", "master_active_clients 1\n",
+        "master_segment_count 1\n", "master_evicted_key_count 0\n", "master_evicted_size_bytes 0\n",
+        "master_attempted_evictions_total 0\n", "master_successful_evictions_total 0\n",
+        "master_put_start_alloc_failures_total 0\n", "master_lost_replicas_total 0\n",
+        "master_fragmentation_ratio 0\n", "master_put_start_requests_total 1\n",
+        "master_put_start_failures_total 1\n", "master_value_size_bytes_count 1\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(Get("/metrics/summary").body, HasSubstr("2048 of 1048576 bytes"));

@@ -11,6 +11,7 @@ class Lease {
  public:
   void Extend(TimePoint until) { until_ = std::max(until_, until); }
   bool active(TimePoint now) const { return now < until_; }
+  TimePoint until() const { return until_; }
 
  private:
   TimePoint until_ = TimePoint::min();

@@ -1,6 +1,13 @@
 #include "store/master/maintenance.h"
 
 namespace tandem::store {
+namespace {
+
+constexpr Duration kRound = std::chrono::milliseconds(100);
+/// A round that comes later than this was held up, and the calls that clients made with it.
+constexpr Duration kStall = std::chrono::milliseconds(500);
+
+}  // namespace
 
 Maintenance::Maintenance(Master& master) : master_(master), thread_([this] { Run(); }) {}
 
@@ -16,9 +23,13 @@ Maintenance::~Maintenance() {
 void Maintenance::Run() {
   MutexLock lock(mutex_);
   const auto told_to_stop = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_; };
-  while (!stopped_.WaitUntil(mutex_, Clock::Real().Now() + std::chrono::milliseconds(100),
-                             told_to_stop)) {
+  TimePoint round = Clock::Real().Now();
+  while (!stopped_.WaitUntil(mutex_, round + kRound, told_to_stop)) {
+    const TimePoint now = Clock::Real().Now();
+    if (now - round > kStall) master_.ForgiveSilence(now - round);
+    round = now;
     master_.Maintain();
+    while (master_.ContinueEviction()) std::this_thread::yield();
   }
 }
 

@@ -7,7 +7,8 @@
 
 namespace tandem::store {
 
-/// Calls Master::Maintain ten times a second on a thread of its own, for as long as it lives.
+/// Calls Master::Maintain ten times a second on a thread of its own, for as long as it lives, and
+/// ends the evictions that puts have begun.
 class Maintenance {
  public:
   explicit Maintenance(Master& master);

@@ -5,10 +5,13 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 #include <queue>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 
 namespace tandem::store {
@@ -29,26 +32,186 @@ class SegmentCollector {
   absl::flat_hash_set<const MountedSegment*> seen_;
 };
 
+/// What is granted with an answer; nothing if there is no access.
+struct GrantTerms {
+  std::optional<Access> access;
+  TimePoint expires;
+};
+
+/// Beyond the time for which an extent is kept for whoever asked for it: a transfer that began in
+/// time may go on. An extent that was given to another is refused by its generation.
+constexpr Duration kTransferTime = std::chrono::minutes(10);
+
 template <typename Result, typename Response>
-void DescribeReplicas(const Object& object, Result& result, SegmentCollector<Response>& segments) {
+void DescribeReplicas(const Object& object, const GrantTerms& terms, Result& result,
+                      SegmentCollector<Response>& segments) {
   for (const Replica& replica : object.replicas) {
     proto::Extent& extent = *result.add_extents();
+    const uint64_t offset = replica.on_disk() ? 0 : replica.offset;
     extent.set_segment(replica.segment->name());
-    extent.set_offset(replica.offset);
+    extent.set_offset(offset);
     extent.set_length(object.size);
     extent.set_generation(replica.generation);
+    extent.set_on_disk(replica.on_disk());
+    if (terms.access.has_value()) {
+      const Access access = replica.on_disk() ? Access::kReadFromDisk : *terms.access;
+      extent.set_grant(replica.segment->grants.Sign(
+          {offset, object.size, replica.generation, access}, terms.expires));
+    }
     segments.Add(*replica.segment);
   }
 }
 
+/// Lets an inference request be followed to its lookups and puts.
+void LogCall(const char* name, const std::string& request_id, int keys) {
+  if (request_id.empty()) return;
+  spdlog::debug("request {}: {} of {} keys", absl::CEscape(request_id), name, keys);
+}
+
+/// The most that a call may wait for, whatever it asks.
+constexpr uint32_t kLongestWaitMilliseconds = 10'000;
+/// Owners that run forget within this, however busy.
+constexpr uint32_t kForgetMilliseconds = 300;
+
+TimePoint WaitUntil(uint32_t milliseconds) {
+  return Clock::Real().Now() +
+         std::chrono::milliseconds(std::min(milliseconds, kLongestWaitMilliseconds));
+}
+
 }  // namespace
 
-Master::Master(const MasterOptions& options, MasterMetrics& metrics, const Clock& clock)
+Master::Master(const MasterOptions& options, MasterMetrics& metrics, const Clock& clock,
+               RemovalLog* log)
     : options_(options),
       clock_(clock),
+      log_(log),
       epoch_(fmt::format("{:x}", options.first_generation)),
+      recovers_until_(clock.Now() + options.recovery_time),
       clients_(options.first_generation),
-      catalog_(options, segments_, clients_, metrics) {}
+      catalog_(options, segments_, clients_, metrics) {
+  recovered_ = options.recovery_time == Duration::zero();
+  if (log_ != nullptr) catalog_.KeepRemoved();
+}
+
+void Master::Restore(const proto::Snapshot& snapshot) {
+  MutexLock lock(mutex_);
+  const TimePoint now = clock_.Now();
+  restored_ = true;
+  catalog_.StartAt(snapshot.next_generation());
+  for (const proto::Tombstone& tombstone : snapshot.tombstones()) {
+    catalog_.tombstones().Add(tombstone);
+  }
+  absl::flat_hash_map<std::string, std::string> owners;  // by segment
+  for (const proto::Snapshot::MountedSegment& mounted : snapshot.segments()) {
+    proto::MountSegmentRequest request;
+    request.set_client_id(mounted.segment().client_id());
+    *request.mutable_segment() = mounted.segment();
+    request.set_boot_id(mounted.boot_id());
+    request.set_exact(true);
+    if (segments_.Mount(request).code != kOk) continue;
+    MountedSegment& segment = *segments_.Find(mounted.segment().name());
+    segment.closed_until = now + options_.client_ttl;
+    // Until the owner tells its own, its clock is taken to be right.
+    segment.grants.SetKey(mounted.grant_key());
+    segment.grants.SetClock(GrantClockNow(), now);
+    clients_.Hear(request.client_id(), now);
+    clients_.Join(request.client_id(), mounted.segment().data_endpoint());
+    owners[mounted.segment().name()] = request.client_id();
+  }
+  for (const proto::HeldObject& held : snapshot.objects()) {
+    catalog_.Restore(owners[held.extent().segment()], held, now);
+  }
+  spdlog::info("a snapshot told of {} segments and {} objects", snapshot.segments_size(),
+               snapshot.objects_size());
+}
+
+proto::Snapshot Master::TakeSnapshot() {
+  constexpr size_t kDescribedAtOnce = 1000;
+  proto::Snapshot snapshot;
+  std::vector<std::vector<uint64_t>> generations;  // of each of its segments
+  {
+    MutexLock lock(mutex_);
+    snapshot.set_next_generation(catalog_.next_generation());
+    catalog_.tombstones().ForEach([&](uint64_t key_hash, uint64_t generation) {
+      proto::Tombstone& tombstone = *snapshot.add_tombstones();
+      tombstone.set_key_hash(key_hash);
+      tombstone.set_generation(generation);
+    });
+    for (const MountedSegment* segment : segments_.All()) {
+      proto::Snapshot::MountedSegment& mounted = *snapshot.add_segments();
+      *mounted.mutable_segment() = segment->description;
+      mounted.set_boot_id(segment->boot_id);
+      mounted.set_grant_key(segment->grants.key());
+      std::vector<uint64_t>& of_segment = generations.emplace_back();
+      for (const auto& [generation, object] : segment->occupants) of_segment.push_back(generation);
+    }
+  }
+  for (size_t i = 0; i < generations.size(); ++i) {
+    for (size_t next = 0; next < generations[i].size();) {
+      MutexLock lock(mutex_);
+      const MountedSegment* segment = segments_.Find(snapshot.segments(int(i)).segment().name());
+      if (segment == nullptr) break;
+      const size_t end = std::min(next + kDescribedAtOnce, generations[i].size());
+      for (; next < end; ++next) {
+        proto::HeldObject held;
+        if (catalog_.Describe(*segment, generations[i][next], held)) {
+          *snapshot.add_objects() = std::move(held);
+        }
+      }
+    }
+  }
+  return snapshot;
+}
+
+bool Master::AnyRegistering() const {
+  const TimePoint now = clock_.Now();
+  const std::vector<MountedSegment*> segments = segments_.All();
+  return std::any_of(segments.begin(), segments.end(), [&](const MountedSegment* segment) {
+    return segment->registering && segment->closed_until > now;
+  });
+}
+
+void Master::AwaitRecovery() {
+  if (recovered_) return;
+  const TimePoint give_up = WaitUntil(kLongestWaitMilliseconds);
+  const auto is_stopping = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; };
+  registered_.WaitUntil(mutex_,
+                        std::min(give_up, Clock::Real().Now() + (recovers_until_ - clock_.Now())),
+                        is_stopping);
+  // One that lives but ends before it has registered all is waited for until its closed_until.
+  const auto may_answer = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return stopping_ || recovered_ || !AnyRegistering();
+  };
+  const bool waited = registered_.WaitUntil(mutex_, give_up, may_answer);
+  recovered_ = recovered_ || (waited && !stopping_);
+}
+
+template <typename Keys>
+void Master::AwaitRecovery(const Keys& keys) {
+  const Object* object = nullptr;
+  const auto is_there = [&](const std::string& key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return catalog_.Find(key, &object) == kOk;
+  };
+  const bool all_there =
+      restored_ && !recovered_ && std::all_of(keys.begin(), keys.end(), is_there);
+  if (!all_there) AwaitRecovery();
+}
+
+template <typename Keys>
+void Master::AwaitForgotten(const Keys& keys) {
+  if (!catalog_.AnyRemembered()) return;
+  const TimePoint give_up = WaitUntil(kForgetMilliseconds);
+  for (const std::string& key : keys) {
+    while (!stopping_ && Clock::Real().Now() < give_up &&
+           catalog_.MayBeRemembered(key, clock_.Now())) {
+      const proto::PendingOwner owner = clients_.PendingFor(key).front();
+      const auto changed = clients_.Changed(owner.client_id());
+      changed->WaitUntil(mutex_, give_up, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return stopping_ || clients_.HasAcknowledged(owner.client_id(), owner.sequence());
+      });
+    }
+  }
+}
 
 proto::MountSegmentResponse Master::MountSegment(const proto::MountSegmentRequest& request) {
   MutexLock lock(mutex_);
@@ -61,13 +224,27 @@ proto::MountSegmentResponse Master::MountSegment(const proto::MountSegmentReques
   response.set_granted(grant.bytes);
   response.set_reason(grant.reason);
   response.set_epoch(epoch_);
+  response.set_client_ttl_milliseconds(
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.client_ttl).count());
+  if (!options_.offload_directory.empty()) {
+    proto::Offload& offload = *response.mutable_offload();
+    offload.set_directory(options_.offload_directory);
+    offload.set_cluster_id(options_.cluster_id);
+    offload.set_capacity_bytes(options_.offload_capacity_bytes);
+  }
   if (grant.code != kOk) {
     spdlog::warn("segment '{}' of client {} refused: {}", name, request.client_id(), grant.reason);
     return response;
   }
   clients_.Hear(request.client_id(), now);
+  clients_.Join(request.client_id(), request.segment().data_endpoint());
+  MountedSegment& segment = *segments_.Find(name);
+  if (!known && request.exact()) segment.closed_until = now + options_.client_ttl;
+  if (!known) segment.opens_disk_until = now + options_.client_ttl;
+  segment.registering = segment.closed_until > now;
+  segment.grants.SetKey(request.grant_key());
+  segment.grants.SetClock(request.grant_clock(), now);
   if (!known) {
-    if (request.exact()) segments_.Find(name)->closed_until = now + options_.client_ttl;
     spdlog::info("segment '{}' of client {} mounted, {} bytes{}{}", name, request.client_id(),
                  grant.bytes, grant.reason.empty() ? "" : ": ", grant.reason);
   }
@@ -77,25 +254,53 @@ proto::MountSegmentResponse Master::MountSegment(const proto::MountSegmentReques
 proto::UnmountSegmentResponse Master::UnmountSegment(const proto::UnmountSegmentRequest& request) {
   MutexLock lock(mutex_);
   proto::UnmountSegmentResponse response;
-  MountedSegment* segment = segments_.Find(request.segment());
-  if (segment == nullptr || segment->owner() != request.client_id()) {
+  MountedSegment* segment = FindOwn(request.client_id(), request.segment());
+  if (segment == nullptr) {
     response.set_code(kSegmentNotFound);
   } else {
     spdlog::info("segment '{}' of client {} unmounted", request.segment(), request.client_id());
+    const bool has_disk = segment->has_disk;
     Unmount(*segment);
+    // Its disk stays: what is to be removed from it is not removed yet.
+    if (!has_disk) clients_.Leave(request.client_id());
   }
   return response;
 }
 
+MountedSegment* Master::FindOwn(const std::string& client_id, const std::string& segment) {
+  MountedSegment* found = segments_.Find(segment);
+  return found != nullptr && found->owner() == client_id ? found : nullptr;
+}
+
 void Master::Unmount(MountedSegment& segment) {
-  catalog_.DropReplicasOn(segment);
+  const auto changed = clients_.Changed(segment.owner());
+  catalog_.DropReplicasOn(segment, clock_.Now());
   segments_.Unmount(std::string(segment.name()));
+  registered_.NotifyAll();
+  changed->NotifyAll();
 }
 
 proto::PingResponse Master::Ping(const proto::PingRequest& request) {
   MutexLock lock(mutex_);
   clients_.Hear(request.client_id(), clock_.Now());
   clients_.Acknowledge(request.client_id(), request.forgotten_through());
+  for (MountedSegment* segment : segments_.OwnedBy(request.client_id())) {
+    segment->grants.SetClock(request.grant_clock(), clock_.Now());
+  }
+  for (const uint64_t generation : request.held_generations()) {
+    catalog_.Hold(request.client_id(), generation, clock_.Now());
+  }
+  catalog_.FreeLingering(request.client_id(), request.held_generations());
+  // Whoever waits here would otherwise seem to be silent, also to itself: what an owner serves
+  // readers with begins with a ping, and it hears of the next one's success only when that ends.
+  const TimePoint wait_until = std::min(WaitUntil(request.wait_milliseconds()),
+                                        Clock::Real().Now() + options_.client_ttl / 4);
+  const auto changed = clients_.Changed(request.client_id());
+  changed->WaitUntil(mutex_, wait_until, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return stopping_ || clients_.HasRemovals(request.client_id()) ||
+           segments_.OwnedBy(request.client_id()).empty();
+  });
+  clients_.Hear(request.client_id(), clock_.Now());
   proto::PingResponse response;
   response.set_epoch(epoch_);
   response.set_mount_again(segments_.OwnedBy(request.client_id()).empty());
@@ -123,19 +328,73 @@ proto::RegisterObjectsResponse Master::RegisterObjects(
     *refused.mutable_extent() = held->extent();
   }
   for (MountedSegment* segment : segments_.OwnedBy(request.client_id())) {
-    if (request.complete()) segment->closed_until = TimePoint::min();
+    if (!request.complete()) continue;
+    segment->closed_until = TimePoint::min();
+    segment->registering = false;
+    catalog_.DropUnconfirmed(*segment, now);
   }
+  if (request.complete() && !request.disk_id().empty()) {
+    for (const std::string& ended : clients_.TakeOverDisk(request.disk_id(), request.client_id())) {
+      for (MountedSegment* segment : segments_.OwnedBy(ended)) {
+        spdlog::info("segment '{}' is dropped: client {} has the disk of its owner",
+                     segment->name(), request.client_id());
+        Unmount(*segment);
+      }
+      clients_.Leave(ended);
+    }
+  }
+  registered_.NotifyAll();
   spdlog::info("client {} registered {} objects, {} of them refused", request.client_id(),
                request.objects_size(), response.refused_size());
   return response;
 }
 
+proto::OffloadResponse Master::Offload(const proto::OffloadRequest& request) {
+  MutexLock lock(mutex_);
+  proto::OffloadResponse response;
+  MountedSegment* segment = FindOwn(request.client_id(), request.segment());
+  if (segment == nullptr || !catalog_.offloading().enabled()) {
+    response.set_code(segment == nullptr ? kSegmentNotFound : kInvalidParams);
+    return response;
+  }
+  for (const uint64_t generation : request.stored()) {
+    if (!catalog_.NoteStored(*segment, generation)) response.add_refused(generation);
+  }
+  for (const uint64_t generation : request.dropped()) {
+    catalog_.DropStored(*segment, generation, clock_.Now());
+  }
+  catalog_.offloading().TakeBack(*segment, clock_.Now());
+  segment->has_disk = true;
+  catalog_.offloading().Choose(clock_.Now());
+  catalog_.EvictAboveWatermark(clock_.Now());
+  if (response.refused_size() == 0) {
+    const auto changed = clients_.Changed(request.client_id());
+    changed->WaitUntil(mutex_, WaitUntil(request.wait_milliseconds()),
+                       [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                         segment = FindOwn(request.client_id(), request.segment());
+                         return stopping_ || segment == nullptr || !segment->to_store.empty();
+                       });
+  }
+  if (segment == nullptr) {
+    response.set_code(kSegmentNotFound);
+    return response;
+  }
+  for (const uint64_t generation : catalog_.offloading().HandOut(*segment, clock_.Now())) {
+    catalog_.Describe(*segment, generation, *response.add_objects());
+  }
+  return response;
+}
+
 proto::PutStartResponse Master::PutStart(const proto::PutStartRequest& request) {
+  LogCall("put_start", request.request_id(), request.keys_size());
   proto::PutStartResponse response;
   const bool valid = request.keys_size() == request.sizes_size();
   MutexLock lock(mutex_);
+  AwaitRecovery();
+  AwaitForgotten(request.keys());
   SegmentCollector segments(response);
   const TimePoint now = clock_.Now();
+  const GrantTerms terms{Access::kWrite, now + options_.put_start_release_timeout + kTransferTime};
   for (int i = 0; i < request.keys_size(); ++i) {
     proto::PutStartResult& result = *response.add_results();
     const Object* put = nullptr;
@@ -143,13 +402,15 @@ proto::PutStartResponse Master::PutStart(const proto::PutStartRequest& request) 
                                                request.sizes(i), request.config()},
                                               now, &put)
                           : kInvalidParams);
-    if (put != nullptr) DescribeReplicas(*put, result, segments);
+    if (put != nullptr) DescribeReplicas(*put, terms, result, segments);
   }
   return response;
 }
 
 proto::ResultsResponse Master::PutEnd(const proto::PutEndRequest& request) {
+  LogCall("put_end", request.request_id(), request.items_size());
   MutexLock lock(mutex_);
+  AwaitRecovery();
   proto::ResultsResponse response;
   const TimePoint now = clock_.Now();
   for (const proto::PutEndItem& item : request.items()) {
@@ -168,12 +429,19 @@ proto::ResultsResponse Master::PutRevoke(const proto::PutRevokeRequest& request)
 }
 
 proto::GetReplicasResponse Master::GetReplicas(const proto::GetReplicasRequest& request) {
+  LogCall("get_replica_list", request.request_id(), request.keys_size());
   proto::GetReplicasResponse response;
   response.set_lease_milliseconds(
       std::chrono::duration_cast<std::chrono::milliseconds>(options_.lease_ttl).count());
   MutexLock lock(mutex_);
+  AwaitRecovery(request.keys());
+  AwaitForgotten(request.keys());
   SegmentCollector segments(response);
   const TimePoint now = clock_.Now();
+  GrantTerms terms{std::nullopt, now + options_.lease_ttl + kTransferTime};
+  // Who takes no lease only looks on.
+  if (!request.without_lease()) terms.access = Access::kRead;
+  catalog_.Prefetch(request.keys());
   for (const std::string& key : request.keys()) {
     proto::GetReplicasResult& result = *response.add_results();
     const Object* object = nullptr;
@@ -182,15 +450,18 @@ proto::GetReplicasResponse Master::GetReplicas(const proto::GetReplicasRequest& 
     if (object == nullptr) continue;
     result.set_size(object->size);
     result.set_checksum(object->checksum);
-    DescribeReplicas(*object, result, segments);
+    DescribeReplicas(*object, terms, result, segments);
   }
   return response;
 }
 
 proto::ExistResponse Master::Exist(const proto::KeysRequest& request) {
   MutexLock lock(mutex_);
+  AwaitRecovery(request.keys());
+  AwaitForgotten(request.keys());
   proto::ExistResponse response;
   const TimePoint now = clock_.Now();
+  catalog_.Prefetch(request.keys());
   for (const std::string& key : request.keys()) {
     const Object* object = nullptr;
     response.add_exists(catalog_.FindAndLease(key, now, &object) == kOk ? 1 : 0);
@@ -198,56 +469,127 @@ proto::ExistResponse Master::Exist(const proto::KeysRequest& request) {
   return response;
 }
 
-proto::ResultsResponse Master::Remove(const proto::RemoveRequest& request) {
-  MutexLock lock(mutex_);
-  proto::ResultsResponse response;
-  const TimePoint now = clock_.Now();
-  for (const std::string& key : request.keys()) {
-    response.add_codes(catalog_.Remove(key, request.force(), now));
+proto::RemoveResponse Master::Remove(const proto::RemoveRequest& request) {
+  proto::RemoveResponse response;
+  std::vector<proto::Tombstone> removed;
+  {
+    MutexLock lock(mutex_);
+    AwaitRecovery();
+    const TimePoint now = clock_.Now();
+    for (const std::string& key : request.keys()) {
+      response.add_codes(catalog_.Remove(key, request.force(), now));
+    }
+    ListPending({request.keys().begin(), request.keys().end()}, *response.mutable_pending());
+    removed = catalog_.TakeRemoved();
   }
+  if (log_ != nullptr) log_->Append(removed);
+  MutexLock lock(mutex_);
+  AwaitPending(request.wait_milliseconds(), *response.mutable_pending());
   return response;
 }
 
-template <typename Matches>
-int64_t Master::RemoveMatching(Matches matches, bool force) {
-  std::vector<std::string> keys;
-  catalog_.index().ForEach([&](const Object& object) {
-    if (matches(object.key)) keys.push_back(object.key);
-  });
-  int64_t removed = 0;
-  for (const std::string& key : keys) {
-    if (catalog_.Remove(key, force, clock_.Now()) == kOk) ++removed;
+proto::ConfirmRemovalsResponse Master::ConfirmRemovals(
+    const proto::ConfirmRemovalsRequest& request) {
+  MutexLock lock(mutex_);
+  proto::ConfirmRemovalsResponse response;
+  *response.mutable_pending() = request.pending();
+  for (const proto::PendingOwner& owner : request.pending()) {
+    if (clients_.IsOfThisLife(owner.sequence())) continue;
+    // An earlier life told nobody else what was removed: here nobody knows.
+    response.set_code(kRpcFailed);
+    return response;
   }
-  return removed;
+  AwaitPending(request.wait_milliseconds(), *response.mutable_pending());
+  return response;
+}
+
+void Master::ListPending(const std::vector<std::string>& keys, PendingOwners& pending) {
+  absl::flat_hash_map<std::string, proto::PendingOwner*> by_client;
+  for (proto::PendingOwner& owner : pending) by_client[owner.client_id()] = &owner;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    for (const proto::PendingOwner& owner : clients_.PendingFor(keys[i])) {
+      proto::PendingOwner*& listed = by_client[owner.client_id()];
+      if (listed == nullptr) *(listed = pending.Add()) = owner;
+      listed->set_sequence(std::max(listed->sequence(), owner.sequence()));
+      listed->set_on_disk(listed->on_disk() || owner.on_disk());
+      listed->add_keys(static_cast<uint32_t>(i));
+    }
+  }
+}
+
+void Master::AwaitPending(uint32_t milliseconds, PendingOwners& pending) {
+  const TimePoint wait_until = WaitUntil(milliseconds);
+  const auto has_forgotten = [&](const proto::PendingOwner& owner) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return clients_.HasAcknowledged(owner.client_id(), owner.sequence());
+  };
+  for (const proto::PendingOwner& owner : pending) {
+    if (has_forgotten(owner)) continue;
+    const auto changed = clients_.Changed(owner.client_id());
+    changed->WaitUntil(mutex_, wait_until, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return stopping_ || has_forgotten(owner);
+    });
+  }
+  pending.erase(std::remove_if(pending.begin(), pending.end(), has_forgotten), pending.end());
+}
+
+void Master::StopWaiting() {
+  MutexLock lock(mutex_);
+  stopping_ = true;
+  clients_.WakeAll();
+  registered_.NotifyAll();
+}
+
+template <typename Matches>
+proto::RemoveManyResponse Master::RemoveMatching(Matches matches, bool force,
+                                                 uint32_t wait_milliseconds) {
+  proto::RemoveManyResponse response;
+  std::vector<proto::Tombstone> removed;
+  // Other calls get their turn between two sets.
+  for (size_t set = 0; set < ObjectIndex::kSets; ++set) {
+    MutexLock lock(mutex_);
+    AwaitRecovery();
+    std::vector<std::string> keys;
+    catalog_.index().ForEachIn(set, [&](const Object& object) {
+      if (matches(object.key)) keys.push_back(object.key);
+    });
+    std::erase_if(keys, [&](const std::string& key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return catalog_.Remove(key, force, clock_.Now()) != kOk;
+    });
+    response.set_removed(response.removed() + static_cast<int64_t>(keys.size()));
+    ListPending(keys, *response.mutable_pending());
+    for (proto::PendingOwner& owner : *response.mutable_pending()) owner.clear_keys();
+    const std::vector<proto::Tombstone> of_set = catalog_.TakeRemoved();
+    removed.insert(removed.end(), of_set.begin(), of_set.end());
+  }
+  if (log_ != nullptr) log_->Append(removed);
+  MutexLock lock(mutex_);
+  AwaitPending(wait_milliseconds, *response.mutable_pending());
+  return response;
 }
 
 proto::RemoveManyResponse Master::RemoveByRegex(const proto::RemoveByRegexRequest& request) {
-  proto::RemoveManyResponse response;
   RE2::Options quiet;
   quiet.set_log_errors(false);
   const RE2 pattern(request.pattern(), quiet);
   if (!pattern.ok()) {
-    response.set_code(kInvalidParams);
-    return response;
+    proto::RemoveManyResponse refused;
+    refused.set_code(kInvalidParams);
+    return refused;
   }
-  MutexLock lock(mutex_);
-  response.set_removed(RemoveMatching(
-      [&](const std::string& key) { return RE2::PartialMatch(key, pattern); }, request.force()));
-  return response;
+  return RemoveMatching([&](const std::string& key) { return RE2::PartialMatch(key, pattern); },
+                        request.force(), request.wait_milliseconds());
 }
 
 proto::RemoveManyResponse Master::RemoveAll(const proto::RemoveAllRequest& request) {
-  MutexLock lock(mutex_);
-  proto::RemoveManyResponse response;
-  response.set_removed(RemoveMatching([](const std::string&) { return true; }, request.force()));
-  return response;
+  return RemoveMatching([](const std::string&) { return true; }, request.force(),
+                        request.wait_milliseconds());
 }
 
 proto::ResultsResponse Master::ReportLostReplicas(const proto::ReportLostReplicasRequest& request) {
   MutexLock lock(mutex_);
   proto::ResultsResponse response;
   for (const proto::LostReplica& lost : request.replicas()) {
-    const ErrorCode code = catalog_.LoseReplica(lost);
+    const ErrorCode code = catalog_.LoseReplica(lost, clock_.Now());
     if (code == kOk) {
       spdlog::warn("replica of '{}' on segment '{}' cannot be read: removed", lost.key(),
                    lost.extent().segment());
@@ -260,9 +602,10 @@ proto::ResultsResponse Master::ReportLostReplicas(const proto::ReportLostReplica
 proto::ListKeysResponse Master::ListKeys(const proto::ListKeysRequest& request) {
   // The least `limit` keys, the greatest of them on top.
   std::priority_queue<std::string> least;
-  {
+  for (size_t set = 0; set < ObjectIndex::kSets; ++set) {
     MutexLock lock(mutex_);
-    catalog_.index().ForEach([&](const Object& object) {
+    AwaitRecovery();
+    catalog_.index().ForEachIn(set, [&](const Object& object) {
       if (object.state != Object::State::kComplete || object.key <= request.after() ||
           !absl::StartsWith(object.key, request.prefix())) {
         return;
@@ -285,6 +628,8 @@ proto::ListSegmentsResponse Master::ListSegments(const proto::ListSegmentsReques
   for (const MountedSegment* segment : segments_.All()) {
     *response.add_segments() = segment->description;
     response.add_used(segment->extents.used());
+    response.add_largest_free(segment->extents.largest_free());
+    response.add_disk_used(segment->stored_bytes);
   }
   return response;
 }
@@ -296,7 +641,10 @@ PoolUsage Master::usage() const {
           .keys = catalog_.index().complete_count(),
           .soft_pinned_keys = catalog_.index().soft_pinned_count(),
           .active_clients = clients_.active_count(),
-          .segments = segments_.All().size()};
+          .segments = segments_.All().size(),
+          .fragmentation = segments_.fragmentation(),
+          .disk_keys = segments_.stored_count(),
+          .disk_bytes = segments_.stored_bytes()};
 }
 
 void Master::Maintain() {
@@ -310,6 +658,18 @@ void Master::Maintain() {
     }
   }
   catalog_.ReleaseStalePuts(now);
+  catalog_.offloading().Choose(now);
+  catalog_.SweepRemembered(now);
+}
+
+void Master::ForgiveSilence(Duration stall) {
+  MutexLock lock(mutex_);
+  clients_.Forgive(stall);
+}
+
+bool Master::ContinueEviction() {
+  MutexLock lock(mutex_);
+  return catalog_.ContinueEviction(clock_.Now());
 }
 
 }  // namespace tandem::store

@@ -50,6 +50,25 @@ TEST_F(EvictionTest, StartsAboveTheWatermarkWithTheLeastRecentlyUsed) {
   EXPECT_EQ(pool_.metrics.evicted_bytes.Value(), pool_.metrics.evicted_keys.Value() * kUnit);
 }
 
+TEST(Eviction, OfManyObjectsGoesInSteps) {
+  Pool pool({.eviction_ratio = 0.5});
+  pool.Mount("a", 2000 * kUnit);
+  for (int i = 0; i < 1800; ++i) ASSERT_EQ(pool.Put("a", Key(i), kUnit), kOk);
+  EXPECT_EQ(pool.metrics.evicted_keys.Value(), 0);
+  ASSERT_EQ(pool.Put("a", "one more", kUnit), kOk);
+  const double first = pool.metrics.evicted_keys.Value();
+  EXPECT_GT(first, 0);
+  EXPECT_LT(first, 500);
+  ASSERT_EQ(pool.Put("a", "and another", kUnit), kOk);
+  EXPECT_EQ(pool.metrics.evicted_keys.Value(), 2 * first);
+  while (pool.master.ContinueEviction()) {
+  }
+  EXPECT_EQ(pool.metrics.evicted_keys.Value(), 1001);
+  EXPECT_EQ(pool.metrics.attempted_evictions.Value(), 1);
+  EXPECT_FALSE(pool.Exists(Key(1000)));
+  EXPECT_TRUE(pool.Exists(Key(1001)));
+}
+
 TEST_F(EvictionTest, SparesWhatWasUsedSince) {
   Fill(90);
   pool_.Get(Key(0));
@@ -71,6 +90,42 @@ TEST_F(EvictionTest, NeverTakesWhatHasALease) {
 
   pool_.clock.Advance(seconds(10));
   EXPECT_EQ(pool_.Start("a", "room", kUnit).code(), kOk);
+}
+
+TEST_F(EvictionTest, NeverTakesWhatAReaderHoldsMapped) {
+  Fill(85);
+  proto::PingRequest ping;
+  ping.set_client_id("a");
+  ping.add_held_generations(pool_.Get(Key(0), true).extents(0).generation());
+  ping.add_held_generations(1'000'000);  // of no object
+  const proto::PutStartResult unfinished = pool_.Start("a", "unfinished", kUnit);
+  ping.add_held_generations(unfinished.extents(0).generation());
+  for (int i = 0; i < 200; ++i) {
+    pool_.clock.Advance(seconds(1));  // a lease lasts for 10
+    pool_.master.Ping(ping);
+    ASSERT_EQ(pool_.Put("a", "new" + std::to_string(i), kUnit), kOk);
+  }
+  EXPECT_TRUE(pool_.Exists(Key(0)));
+  EXPECT_EQ(pool_.Remove(Key(0)), kObjectHasLease);
+  pool_.clock.Advance(seconds(11));
+  EXPECT_EQ(pool_.Remove(Key(0)), kOk);
+}
+
+TEST(Eviction, OfManyObjectsGoesInSlicesThatOthersGetBetween) {
+  Pool pool({.eviction_ratio = 0.5});
+  pool.Mount("a", 10'000 * uint64_t{64});
+  for (int i = 0; i < 9'000; ++i) ASSERT_EQ(pool.Put("a", Key(i), 64), kOk);
+  ASSERT_EQ(pool.Put("a", "one more", 64), kOk);
+  const size_t before = pool.Keys().size();
+  EXPECT_GT(before, 8'000u);
+  EXPECT_TRUE(pool.master.ContinueEviction());
+  EXPECT_LT(pool.Keys().size(), before);
+  EXPECT_GT(pool.Keys().size(), before - 1'000);
+  while (pool.master.ContinueEviction()) {
+  }
+  EXPECT_NEAR(double(pool.Keys().size()), 4'000, 10);
+  EXPECT_EQ(pool.metrics.attempted_evictions.Value(), 1);
+  EXPECT_EQ(pool.metrics.successful_evictions.Value(), 1);
 }
 
 TEST_F(EvictionTest, TakesSoftPinnedObjectsLast) {
@@ -109,6 +164,7 @@ TEST_F(EvictionTest, NeverTakesHardPinnedObjects) {
   EXPECT_EQ(pool_.Keys().size(), 100u);
   EXPECT_EQ(pool_.Get(Key(3)).code(), kOk);
   EXPECT_EQ(pool_.Remove(Key(3), true), kOk);
+  pool_.Ping("a", pool_.Ping("a").sequence());  // no reader holds it
   EXPECT_EQ(pool_.Put("a", "k", kUnit), kOk);
 }
 

@@ -15,6 +15,9 @@ struct PoolUsage {
   size_t soft_pinned_keys = 0;
   size_t active_clients = 0;
   size_t segments = 0;
+  double fragmentation = 0;  ///< See SegmentTable::fragmentation.
+  size_t disk_keys = 0;      ///< Copies of objects on owners' disks.
+  uint64_t disk_bytes = 0;
 };
 
 /// The master's metrics under Mooncake's names. Safe for use by several threads.
@@ -37,6 +40,12 @@ class MasterMetrics {
   prometheus::Counter& successful_evictions;
   prometheus::Counter& allocation_failures;
   prometheus::Counter& lost_replicas;
+  prometheus::Counter& offloaded_keys;
+  prometheus::Counter& offloaded_bytes;
+  prometheus::Counter& offload_failures;
+  prometheus::Counter& evicted_unstored_keys;
+  prometheus::Counter& disk_dropped_keys;
+  prometheus::Counter& lost_on_disk;
 
  private:
   struct Call {
@@ -47,9 +56,12 @@ class MasterMetrics {
   prometheus::Gauge& allocated_;
   prometheus::Gauge& capacity_;
   prometheus::Gauge& keys_;
+  prometheus::Gauge& disk_keys_;
+  prometheus::Gauge& disk_bytes_;
   prometheus::Gauge& soft_pinned_keys_;
   prometheus::Gauge& active_clients_;
   prometheus::Gauge& segments_;
+  prometheus::Gauge& fragmentation_;
   absl::flat_hash_map<std::string, Call> calls_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/clock.h"
 
@@ -27,7 +28,14 @@ struct MasterOptions {
   /// Generations of extents start here. A later life of the master must start above all that an
   /// earlier one gave out; FirstGenerationOfNow() does.
   uint64_t first_generation = 1;
+  /// For so long after its start a master asks nobody to believe that an object is not there:
+  /// owners that an earlier life knew find it within that time, and register what they hold.
+  Duration recovery_time{};
   uint64_t random_seed = 1;
+  /// Below which owners keep cold objects on disk; empty: objects stay in memory.
+  std::string offload_directory;
+  uint64_t offload_capacity_bytes = 0;  ///< Of disk, for each owner; 0 leaves it to them.
+  std::string cluster_id = "mooncake_cluster";
 };
 
 /// The wall clock in milliseconds, times 2^20: rises faster than a master can allocate.

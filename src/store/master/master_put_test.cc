@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+#include <map>
 #include <set>
 
 #include "store/master/testing/pool.h"
@@ -11,6 +14,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
+
+constexpr uint64_t kMegabyte = 1 << 20;
 
 proto::ReplicateConfig Replicas(int count) {
   proto::ReplicateConfig config;
@@ -94,6 +99,34 @@ TEST(MasterPut, RefusesAnEmptyKeyASizeOfNothingAndListsOfUnequalLength) {
   EXPECT_EQ(response.results(1).code(), kInvalidParams);
 }
 
+TEST(MasterPut, TakesAnyKeyOfUpToAKibibyte) {
+  Pool pool;
+  pool.Mount("a", kMegabyte);
+  for (const std::string& key :
+       {std::string(1024, 'k'), std::string("模型/层 0\n\"'?&"), std::string("\0nul", 4)}) {
+    EXPECT_EQ(pool.Put("a", key, 100), kOk);
+    EXPECT_EQ(pool.Get(key).size(), 100u);
+  }
+  EXPECT_EQ(pool.Put("a", std::string(1025, 'k'), 100), kInvalidParams);
+  EXPECT_EQ(pool.Keys().size(), 3u);
+}
+
+TEST(MasterPut, NeedsOneFreeRangeAndReportsHowTornTheMemoryIs) {
+  Pool pool({.eviction_high_watermark_ratio = 1});
+  pool.Mount("a", 100 * 4096);
+  proto::ReplicateConfig pinned;
+  pinned.set_hard_pin(true);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(pool.Put("a", std::to_string(i), 4096, pinned), kOk);
+  }
+  EXPECT_EQ(pool.master.usage().fragmentation, 0);
+  for (int i = 0; i < 100; i += 2) ASSERT_EQ(pool.Remove(std::to_string(i)), kOk);
+  EXPECT_EQ(pool.Put("a", "two pages", 2 * 4096), kNoSpace);
+  EXPECT_NEAR(pool.master.usage().fragmentation, 0.98, 1e-9);
+  EXPECT_EQ(pool.master.ListSegments({}).largest_free(0), 4096u);
+  EXPECT_EQ(pool.Put("a", "one page", 4096), kOk);
+}
+
 TEST(MasterPut, AnswersABatchInItsOrder) {
   Pool pool;
   pool.Mount("a", 1 << 20);
@@ -143,6 +176,34 @@ TEST(MasterPut, FillsTheEmptiestSegmentFirstIfToldTo) {
   ASSERT_EQ(pool.Put("a", "k", 100'000), kOk);
   ASSERT_EQ(pool.Put("nobody", "l", 1000), kOk);
   EXPECT_EQ(pool.Get("l").extents(0).segment(), "b");
+}
+
+TEST(MasterPut, StaysOnTheWritersHostIfToldTo) {
+  Pool pool({.allocation_strategy = AllocationStrategy::kLocalFirst});
+  for (const auto& [name, host] : std::map<std::string, std::string>{
+           {"far 1", "h2"}, {"far 2", "h2"}, {"near", "h1"}, {"own", "h1"}}) {
+    proto::MountSegmentRequest request;
+    request.set_client_id(name);
+    request.mutable_segment()->set_name(name);
+    request.mutable_segment()->set_size(1000);
+    request.mutable_segment()->set_host_identity(host);
+    request.set_exact(false);
+    request.set_host_budget(kMegabyte);
+    ASSERT_EQ(pool.master.MountSegment(request).code(), kOk);
+  }
+  ASSERT_EQ(pool.Start("own", "fills its own", 950).extents(0).segment(), "own");
+  EXPECT_EQ(pool.Start("own", "k", 900).extents(0).segment(), "near");
+  EXPECT_THAT(pool.Start("own", "l", 900).extents(0).segment(), testing::StartsWith("far"));
+}
+
+TEST(MasterPut, GoesAnywhereAtRandomByDefault) {
+  Pool pool;
+  for (const char* name : {"a", "b", "c"}) pool.Mount(name, kMegabyte);
+  std::set<std::string> used;
+  for (int i = 0; i < 100; ++i) {
+    used.insert(pool.Start("nobody", std::to_string(i), 100).extents(0).segment());
+  }
+  EXPECT_EQ(used.size(), 3u);
 }
 
 TEST(MasterPut, PutsReplicasOnDistinctSegmentsAsFarAsThereAreAny) {
@@ -227,7 +288,47 @@ TEST(MasterRemove, RespectsALeaseUnlessForced) {
   pool.Put("a", "l", 1000);
   pool.Get("l");
   EXPECT_EQ(pool.Remove("l", true), kOk);
-  EXPECT_EQ(pool.master.usage().allocated_bytes, 0u);
+  EXPECT_EQ(pool.Get("l").code(), kObjectNotFound);
+}
+
+TEST(MasterRemove, GivesTheSpaceToOthersOnceNoReaderHoldsIt) {
+  Pool pool;
+  pool.Mount("a", 4096);
+  pool.Put("a", "k", 2048);
+  const uint64_t generation = pool.Get("k").extents(0).generation();
+  EXPECT_EQ(pool.Remove("k", true), kOk);
+  proto::ReplicateConfig pinned;
+  pinned.set_hard_pin(true);
+  EXPECT_EQ(pool.Put("a", "beside it", 2048, pinned), kOk);
+  EXPECT_EQ(pool.Put("a", "in its place", 2048), kNoSpace);
+  // The owner has forgotten it, but a reader has it mapped.
+  const uint64_t removed = pool.Ping("a").sequence();
+  pool.Ping("a", removed, {generation});
+  EXPECT_EQ(pool.Put("a", "in its place", 2048), kNoSpace);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 4096u);
+  pool.Ping("a", removed);
+  EXPECT_EQ(pool.master.usage().allocated_bytes, 2048u);
+  EXPECT_EQ(pool.Put("a", "in its place", 2048), kOk);
+}
+
+TEST(MasterRemove, IsAMissForNobodyWhileOthersMayStillReadIt) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Put("a", "k", 1000);
+  pool.Get("k");  // and whoever asked may remember its place
+  EXPECT_EQ(pool.Remove("k", true), kOk);
+  std::atomic<bool> forgotten = false;
+  const auto asked_after = [&](auto ask) {
+    return std::async(std::launch::async, [&forgotten, ask] {
+      ask();
+      return forgotten.load();
+    });
+  };
+  auto put = asked_after([&] { EXPECT_EQ(pool.Put("a", "k", 2000), kOk); });
+  const uint64_t removed = pool.Ping("a").sequence();
+  forgotten = true;
+  pool.Ping("a", removed);
+  EXPECT_TRUE(put.get());
 }
 
 TEST(MasterRemove, LeavesAPutAlone) {

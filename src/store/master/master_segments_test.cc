@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "store/master/testing/pool.h"
 
 namespace tandem::store {
@@ -125,6 +127,18 @@ TEST(MasterPing, AsksAClientWithoutASegmentToMountIt) {
   EXPECT_TRUE(pool.Ping("a").mount_again());
 }
 
+TEST(MasterPing, ForgivesSilenceWhileTheMasterStoodStill) {
+  Pool pool;
+  pool.Mount("a", kMegabyte);
+  pool.Put("a", "k", 100);
+  pool.clock.Advance(seconds(60));
+  pool.master.ForgiveSilence(seconds(60));
+  pool.master.Maintain();
+  EXPECT_THAT(pool.Keys(), ElementsAre("k"));
+  pool.Pass(seconds(10));
+  EXPECT_THAT(pool.Keys(), IsEmpty());
+}
+
 /// Two lives of a master, with an owner that outlives the first.
 class RestartTest : public testing::Test {
  protected:
@@ -151,6 +165,47 @@ TEST_F(RestartTest, RebuildsWhatItsOwnersHold) {
   EXPECT_EQ(second_.master.usage().allocated_bytes, first_.master.usage().allocated_bytes);
   EXPECT_THAT(second_.Register("a", Directory()), IsEmpty());
   EXPECT_EQ(second_.master.usage().keys, 2u);
+}
+
+TEST_F(RestartTest, AsksNobodyToBelieveInAMissBeforeOwnersHaveRegistered) {
+  first_.Put("a", "k", 5000);
+  Pool later{{.first_generation = 1'000'000, .recovery_time = std::chrono::milliseconds(1)}};
+  later.Mount("a", kMegabyte, true);
+  later.Mount("gone", kMegabyte, true);
+  std::future<int> put = std::async(std::launch::async, [&] { return later.Put("b", "k", 100); });
+  std::future<int> removed =
+      std::async(std::launch::async, [&] { return later.Remove("removed", true); });
+  std::future<int> got = std::async(std::launch::async, [&] { return later.Get("k").code(); });
+  EXPECT_THAT(later.Register("a", Directory(), false), IsEmpty());
+  EXPECT_THAT(later.Register("a", {}), IsEmpty());
+  proto::UnmountSegmentRequest gone;
+  gone.set_client_id("gone");
+  gone.set_segment("gone");
+  later.master.UnmountSegment(gone);  // which ends the wait for that one
+  EXPECT_EQ(put.get(), kObjectExists);
+  EXPECT_EQ(got.get(), kOk);
+  EXPECT_EQ(removed.get(), kObjectNotFound);
+  // Those that come later are not waited for.
+  later.Mount("late", kMegabyte, true);
+  EXPECT_EQ(later.Get("none").code(), kObjectNotFound);
+}
+
+TEST_F(RestartTest, DoesNotConfirmWhatAnEarlierLifeRemoved) {
+  first_.Put("a", "k", 5000);
+  proto::RemoveRequest remove;
+  remove.add_keys("k");
+  remove.set_force(true);
+  proto::ConfirmRemovalsRequest confirm;
+  *confirm.mutable_pending() = first_.master.Remove(remove).pending();
+  ASSERT_EQ(confirm.pending_size(), 1);
+  second_.Mount("a", kMegabyte, true);
+  const proto::ConfirmRemovalsResponse unknown = second_.master.ConfirmRemovals(confirm);
+  EXPECT_EQ(unknown.code(), kRpcFailed);
+  EXPECT_EQ(unknown.pending_size(), 1);
+  first_.Ping("a", confirm.pending(0).sequence());
+  const proto::ConfirmRemovalsResponse confirmed = first_.master.ConfirmRemovals(confirm);
+  EXPECT_EQ(confirmed.code(), kOk);
+  EXPECT_EQ(confirmed.pending_size(), 0);
 }
 
 TEST_F(RestartTest, MountsASizeGrantedBeforeWhateverTheBudget) {

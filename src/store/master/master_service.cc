@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <netdb.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include <cstring>
 
 #include "base/scoped_fd.h"
+#include "base/status.h"
+#include "store/proto/local_server.h"
 #include "store/proto/message_limits.h"
 #include "store/proto/store.grpc.pb.h"
 
@@ -26,6 +29,8 @@ bool AnyFailed(const Results& results) {
                      [](const auto& result) { return result.code() < 0; });
 }
 bool Failed(const proto::ResultsResponse& response) { return AnyNegative(response.codes()); }
+bool Failed(const proto::RemoveResponse& response) { return AnyNegative(response.codes()); }
+bool Failed(const proto::ConfirmRemovalsResponse&) { return false; }
 bool Failed(const proto::ExistResponse& response) { return AnyNegative(response.exists()); }
 bool Failed(const proto::PutStartResponse& response) { return AnyFailed(response.results()); }
 bool Failed(const proto::GetReplicasResponse& response) { return AnyFailed(response.results()); }
@@ -39,82 +44,158 @@ bool Failed(const Response& response) {
 
 class GrpcMaster final : public proto::Master::Service {
  public:
-  GrpcMaster(Master& master, MasterMetrics& metrics) : master_(master), metrics_(metrics) {}
+  GrpcMaster(std::shared_ptr<ServingMaster> serving, BearerToken token, MasterMetrics& metrics)
+      : serving_(std::move(serving)), token_(std::move(token)), metrics_(metrics) {}
 
-  grpc::Status MountSegment(grpc::ServerContext*, const proto::MountSegmentRequest* request,
+  grpc::Status MountSegment(grpc::ServerContext* context, const proto::MountSegmentRequest* request,
                             proto::MountSegmentResponse* response) override {
-    return Answer("mount_segment", &Master::MountSegment, request, response);
+    return Answer(context, "mount_segment", &Master::MountSegment, request, response);
   }
-  grpc::Status UnmountSegment(grpc::ServerContext*, const proto::UnmountSegmentRequest* request,
+  grpc::Status UnmountSegment(grpc::ServerContext* context,
+                              const proto::UnmountSegmentRequest* request,
                               proto::UnmountSegmentResponse* response) override {
-    return Answer("unmount_segment", &Master::UnmountSegment, request, response);
+    return Answer(context, "unmount_segment", &Master::UnmountSegment, request, response);
   }
-  grpc::Status Ping(grpc::ServerContext*, const proto::PingRequest* request,
+  grpc::Status Ping(grpc::ServerContext* context, const proto::PingRequest* request,
                     proto::PingResponse* response) override {
-    return Answer("ping", &Master::Ping, request, response);
+    return Answer(context, "ping", &Master::Ping, request, response);
   }
-  grpc::Status RegisterObjects(grpc::ServerContext*, const proto::RegisterObjectsRequest* request,
+  grpc::Status RegisterObjects(grpc::ServerContext* context,
+                               const proto::RegisterObjectsRequest* request,
                                proto::RegisterObjectsResponse* response) override {
-    return Answer("register_objects", &Master::RegisterObjects, request, response);
+    return Answer(context, "register_objects", &Master::RegisterObjects, request, response);
   }
-  grpc::Status PutStart(grpc::ServerContext*, const proto::PutStartRequest* request,
+  grpc::Status Offload(grpc::ServerContext* context, const proto::OffloadRequest* request,
+                       proto::OffloadResponse* response) override {
+    return Answer(context, "offload", &Master::Offload, request, response);
+  }
+  grpc::Status PutStart(grpc::ServerContext* context, const proto::PutStartRequest* request,
                         proto::PutStartResponse* response) override {
-    return Answer("put_start", &Master::PutStart, request, response);
+    // Who gave up, while this process stood still say, would not learn what it has been given.
+    if (context->IsCancelled()) return {grpc::StatusCode::CANCELLED, "nobody waits for the answer"};
+    return Answer(context, "put_start", &Master::PutStart, request, response);
   }
-  grpc::Status PutEnd(grpc::ServerContext*, const proto::PutEndRequest* request,
+  grpc::Status PutEnd(grpc::ServerContext* context, const proto::PutEndRequest* request,
                       proto::ResultsResponse* response) override {
-    return Answer("put_end", &Master::PutEnd, request, response);
+    return Answer(context, "put_end", &Master::PutEnd, request, response);
   }
-  grpc::Status PutRevoke(grpc::ServerContext*, const proto::PutRevokeRequest* request,
+  grpc::Status PutRevoke(grpc::ServerContext* context, const proto::PutRevokeRequest* request,
                          proto::ResultsResponse* response) override {
-    return Answer("put_revoke", &Master::PutRevoke, request, response);
+    return Answer(context, "put_revoke", &Master::PutRevoke, request, response);
   }
-  grpc::Status GetReplicas(grpc::ServerContext*, const proto::GetReplicasRequest* request,
+  grpc::Status GetReplicas(grpc::ServerContext* context, const proto::GetReplicasRequest* request,
                            proto::GetReplicasResponse* response) override {
-    return Answer("get_replica_list", &Master::GetReplicas, request, response);
+    return Answer(context, "get_replica_list", &Master::GetReplicas, request, response);
   }
-  grpc::Status Exist(grpc::ServerContext*, const proto::KeysRequest* request,
+  grpc::Status Exist(grpc::ServerContext* context, const proto::KeysRequest* request,
                      proto::ExistResponse* response) override {
-    return Answer("exist_key", &Master::Exist, request, response);
+    return Answer(context, "exist_key", &Master::Exist, request, response);
   }
-  grpc::Status Remove(grpc::ServerContext*, const proto::RemoveRequest* request,
-                      proto::ResultsResponse* response) override {
-    return Answer("remove", &Master::Remove, request, response);
+  grpc::Status Remove(grpc::ServerContext* context, const proto::RemoveRequest* request,
+                      proto::RemoveResponse* response) override {
+    return Answer(context, "remove", &Master::Remove, request, response);
   }
-  grpc::Status RemoveByRegex(grpc::ServerContext*, const proto::RemoveByRegexRequest* request,
+  grpc::Status RemoveByRegex(grpc::ServerContext* context,
+                             const proto::RemoveByRegexRequest* request,
                              proto::RemoveManyResponse* response) override {
-    return Answer("remove_by_regex", &Master::RemoveByRegex, request, response);
+    return Answer(context, "remove_by_regex", &Master::RemoveByRegex, request, response);
   }
-  grpc::Status RemoveAll(grpc::ServerContext*, const proto::RemoveAllRequest* request,
+  grpc::Status RemoveAll(grpc::ServerContext* context, const proto::RemoveAllRequest* request,
                          proto::RemoveManyResponse* response) override {
-    return Answer("remove_all", &Master::RemoveAll, request, response);
+    return Answer(context, "remove_all", &Master::RemoveAll, request, response);
   }
-  grpc::Status ReportLostReplicas(grpc::ServerContext*,
+  grpc::Status ConfirmRemovals(grpc::ServerContext* context,
+                               const proto::ConfirmRemovalsRequest* request,
+                               proto::ConfirmRemovalsResponse* response) override {
+    return Answer(context, "confirm_removals", &Master::ConfirmRemovals, request, response);
+  }
+  grpc::Status ReportLostReplicas(grpc::ServerContext* context,
                                   const proto::ReportLostReplicasRequest* request,
                                   proto::ResultsResponse* response) override {
-    return Answer("report_lost_replicas", &Master::ReportLostReplicas, request, response);
+    return Answer(context, "report_lost_replicas", &Master::ReportLostReplicas, request, response);
   }
-  grpc::Status ListKeys(grpc::ServerContext*, const proto::ListKeysRequest* request,
+  grpc::Status ListKeys(grpc::ServerContext* context, const proto::ListKeysRequest* request,
                         proto::ListKeysResponse* response) override {
-    return Answer("list_keys", &Master::ListKeys, request, response);
+    return Answer(context, "list_keys", &Master::ListKeys, request, response);
   }
-  grpc::Status ListSegments(grpc::ServerContext*, const proto::ListSegmentsRequest* request,
+  grpc::Status ListSegments(grpc::ServerContext* context, const proto::ListSegmentsRequest* request,
                             proto::ListSegmentsResponse* response) override {
-    return Answer("list_segments", &Master::ListSegments, request, response);
+    return Answer(context, "list_segments", &Master::ListSegments, request, response);
+  }
+
+  /// A call that came over the socket of this host.
+  absl::StatusOr<std::string> AnswerLocal(LocalCall call, const std::string& request) {
+    switch (call) {
+      case LocalCall::kPutStart:
+        return AnswerLocal("put_start", &Master::PutStart, request);
+      case LocalCall::kPutEnd:
+        return AnswerLocal("put_end", &Master::PutEnd, request);
+      case LocalCall::kGetReplicas:
+        return AnswerLocal("get_replica_list", &Master::GetReplicas, request);
+      case LocalCall::kExist:
+        return AnswerLocal("exist_key", &Master::Exist, request);
+    }
+    return absl::UnimplementedError("no such call");
   }
 
  private:
   template <typename Request, typename Response>
-  grpc::Status Answer(const char* rpc, Response (Master::*method)(const Request&),
-                      const Request* request, Response* response) {
-    *response = (master_.*method)(*request);
-    metrics_.CountCall(rpc, Failed(*response));
-    return grpc::Status::OK;
+  absl::StatusOr<std::string> AnswerLocal(const char* rpc,
+                                          Response (Master::*method)(const Request&),
+                                          const std::string& bytes) {
+    Request request;
+    if (!request.ParseFromString(bytes)) return absl::InvalidArgumentError("not a request");
+    Response response;
+    const grpc::Status status = Answer(rpc, method, &request, &response);
+    if (!status.ok()) return absl::UnavailableError(status.error_message());
+    return response.SerializeAsString();
   }
 
-  Master& master_;
+  /// A call that came over the network.
+  template <typename Request, typename Response>
+  grpc::Status Answer(grpc::ServerContext* context, const char* rpc,
+                      Response (Master::*method)(const Request&), const Request* request,
+                      Response* response) {
+    const auto sent = context->client_metadata().find("authorization");
+    const absl::Status allowed =
+        token_.Check(sent == context->client_metadata().end()
+                         ? std::string_view()
+                         : std::string_view(sent->second.data(), sent->second.size()));
+    if (allowed.ok()) return Answer(rpc, method, request, response);
+    metrics_.CountCall(rpc, /*failed=*/true);
+    spdlog::debug("refused {} of {}: {}", rpc, context->peer(), std::string(allowed.message()));
+    return {grpc::StatusCode::UNAUTHENTICATED, std::string(allowed.message())};
+  }
+
+  template <typename Request, typename Response>
+  grpc::Status Answer(const char* rpc, Response (Master::*method)(const Request&),
+                      const Request* request, Response* response) {
+    const std::shared_ptr<Master> master = serving_->Get();
+    if (master != nullptr) *response = (master.get()->*method)(*request);
+    // What it said is worth nothing if it stopped leading meanwhile.
+    const bool served = master != nullptr && serving_->Get() == master;
+    metrics_.CountCall(rpc, !served || Failed(*response));
+    if (served) return grpc::Status::OK;
+    return {grpc::StatusCode::UNAVAILABLE, "this master stands by: another one leads"};
+  }
+
+  const std::shared_ptr<ServingMaster> serving_;
+  const BearerToken token_;
   MasterMetrics& metrics_;
 };
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const Security& security) {
+  if (!security.tls) return grpc::InsecureServerCredentials();
+  // Finds what is wrong with the files, of which gRPC says nothing.
+  RETURN_IF_ERROR(MakeTlsServerContext(security.files).status());
+  ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(security.files));
+  grpc::SslServerCredentialsOptions options(
+      security.files.verify_clients ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                    : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
+  if (security.files.verify_clients) options.pem_root_certs = texts.ca;
+  options.pem_key_cert_pairs = {{texts.key, texts.certificate}};
+  return grpc::SslServerCredentials(options);
+}
 
 /// Why nobody can listen there, as gRPC itself does not say.
 std::string WhyNotListening(const std::string& address, int port) {
@@ -133,19 +214,25 @@ std::string WhyNotListening(const std::string& address, int port) {
 
 class RunningService : public MasterService {
  public:
-  RunningService(Master& master, MasterMetrics& metrics) : service_(master, metrics) {}
+  RunningService(std::shared_ptr<ServingMaster> serving, const BearerToken& token,
+                 MasterMetrics& metrics)
+      : serving_(serving), service_(std::move(serving), token, metrics) {}
   ~RunningService() override {
+    // Shutting down waits for the calls under way.
+    serving_->StopWaiting();
+    local_server_.reset();
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
   absl::Status Listen(const Options& options) {
+    ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options.security));
     grpc::ServerBuilder builder;
     const bool bare_ipv6 =
         options.address.find(':') != std::string::npos && !options.address.starts_with('[');
     builder.AddListeningPort(
         fmt::format("{}:{}", bare_ipv6 ? "[" + options.address + "]" : options.address,
                     options.port),
-        grpc::InsecureServerCredentials(), &port_);
+        credentials, &port_);
     builder.RegisterService(&service_);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -163,23 +250,42 @@ class RunningService : public MasterService {
                                                 options.port,
                                                 WhyNotListening(options.address, options.port)));
     }
+    ListenLocally(options.address);
     return absl::OkStatus();
   }
 
   int port() const override { return port_; }
 
  private:
+  /// Without it calls of this host come over gRPC as well.
+  void ListenLocally(const std::string& address) {
+    const std::vector<std::string> names = LocalChannelNames(address, port_);
+    if (names.empty()) return;
+    auto started =
+        LocalServer::Start(names.front(), [this](LocalCall call, const std::string& request) {
+          return service_.AnswerLocal(call, request);
+        });
+    if (started.ok()) {
+      local_server_ = *std::move(started);
+    } else {
+      spdlog::warn("{}; processes of this host call over the network",
+                   std::string(started.status().message()));
+    }
+  }
+
+  const std::shared_ptr<ServingMaster> serving_;
   GrpcMaster service_;
   int port_ = 0;
+  std::unique_ptr<LocalServer> local_server_;
   std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MasterService>> MasterService::Start(const Options& options,
-                                                                    Master& master,
-                                                                    MasterMetrics& metrics) {
-  auto service = std::make_unique<RunningService>(master, metrics);
+absl::StatusOr<std::unique_ptr<MasterService>> MasterService::Start(
+    const Options& options, std::shared_ptr<ServingMaster> serving, MasterMetrics& metrics) {
+  auto service =
+      std::make_unique<RunningService>(std::move(serving), options.security.token, metrics);
   if (absl::Status status = service->Listen(options); !status.ok()) return status;
   return service;
 }

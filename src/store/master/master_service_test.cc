@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
+#include "base/testing/test_certificates.h"
 #include "store/master/maintenance.h"
 #include "store/master/testing/pool.h"
 #include "store/proto/master_client.h"
@@ -19,7 +21,7 @@ TimePoint Soon() { return Clock::Real().Now() + std::chrono::seconds(30); }
 class MasterServiceTest : public testing::Test {
  protected:
   MasterServiceTest() {
-    auto service = MasterService::Start({.address = "127.0.0.1"}, pool_.master, pool_.metrics);
+    auto service = MasterService::Start({.address = "127.0.0.1"}, serving_, pool_.metrics);
     EXPECT_TRUE(service.ok()) << service.status();
     service_ = *std::move(service);
     pool_.Mount("a", 1 << 20);
@@ -36,6 +38,7 @@ class MasterServiceTest : public testing::Test {
   }
 
   Pool pool_;
+  std::shared_ptr<ServingMaster> serving_ = ServingMaster::Of(pool_.master);
   std::unique_ptr<MasterService> service_;
 };
 
@@ -82,11 +85,50 @@ TEST_F(MasterServiceTest, AnswersEveryCall) {
   EXPECT_TRUE(client->Remove({}, Soon()).ok());
   EXPECT_TRUE(client->RemoveByRegex({}, Soon()).ok());
   EXPECT_TRUE(client->RemoveAll({}, Soon()).ok());
+  EXPECT_TRUE(client->ConfirmRemovals({}, Soon()).ok());
   EXPECT_TRUE(client->ReportLostReplicas({}, Soon()).ok());
   EXPECT_TRUE(client->ListKeys({}, Soon()).ok());
   const auto segments = client->ListSegments({}, Soon());
   ASSERT_TRUE(segments.ok());
   EXPECT_EQ(segments->segments_size(), 1);
+}
+
+TEST_F(MasterServiceTest, RefusesCallsWhileItStandsBy) {
+  const auto client = Connect();
+  std::atomic<bool> leads = true;
+  serving_->Serve(std::shared_ptr<Master>(&pool_.master, [](Master*) {}),
+                  [&] { return leads.load(); });
+  EXPECT_TRUE(client->Ping({}, Soon()).ok());
+  leads = false;
+  const absl::Status refused = client->Ping({}, Soon()).status();
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_NE(refused.message().find("stands by"), std::string::npos) << refused;
+  leads = true;
+  EXPECT_TRUE(client->Ping({}, Soon()).ok());
+}
+
+TEST_F(MasterServiceTest, AClientFollowsTheLeader) {
+  Pool other;
+  const auto standby = ServingMaster::Of(other.master);
+  auto second = MasterService::Start({.address = "127.0.0.1"}, standby, other.metrics);
+  ASSERT_TRUE(second.ok());
+  auto client = MasterClient::Connect("127.0.0.1:" + std::to_string((*second)->port()) +
+                                      ",127.0.0.1:" + std::to_string(service_->port()));
+  ASSERT_TRUE(client.ok()) << client.status();
+  const auto segments = [&] {
+    const auto listed = (*client)->ListSegments({}, Soon());
+    return listed.ok() ? listed->segments_size() : -1;
+  };
+  EXPECT_EQ(segments(), 0);  // the first of the list
+  standby->StandBy();
+  EXPECT_EQ(segments(), 1);
+  serving_->StandBy();
+  EXPECT_EQ(segments(), -1);
+  standby->Serve(std::shared_ptr<Master>(&other.master, [](Master*) {}), nullptr);
+  EXPECT_EQ(segments(), 0);
+  second->reset();  // gone altogether
+  serving_->Serve(std::shared_ptr<Master>(&pool_.master, [](Master*) {}), nullptr);
+  EXPECT_EQ(segments(), 1);
 }
 
 TEST_F(MasterServiceTest, ServesSeveralThreads) {
@@ -112,11 +154,11 @@ TEST_F(MasterServiceTest, ServesSeveralThreads) {
 
 TEST_F(MasterServiceTest, SaysThatAPortIsInUse) {
   const auto second = MasterService::Start({.address = "127.0.0.1", .port = service_->port()},
-                                           pool_.master, pool_.metrics);
+                                           serving_, pool_.metrics);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr("127.0.0.1:" + std::to_string(service_->port()) + ": Address already"));
-  const auto elsewhere = MasterService::Start({.address = "no host"}, pool_.master, pool_.metrics);
+  const auto elsewhere = MasterService::Start({.address = "no host"}, serving_, pool_.metrics);
   EXPECT_FALSE(elsewhere.ok());
 }
 
@@ -130,6 +172,96 @@ TEST(Maintenance, DropsSilentClientsByItself) {
     std::this_thread::yield();
   }
   EXPECT_EQ(pool.master.usage().segments, 0u);
+}
+
+/// A master that keeps strangers out.
+class SecuredMasterTest : public testing::Test {
+ protected:
+  std::unique_ptr<MasterService> Serve(const Security& security) {
+    auto service = MasterService::Start({.address = "127.0.0.1", .security = security}, serving_,
+                                        pool_.metrics);
+    EXPECT_TRUE(service.ok()) << service.status();
+    return *std::move(service);
+  }
+  Security ServerSecurity() { return {true, certificates_.files(), token_}; }
+  Security ClientSecurity() { return {true, {certificates_.ca()}, token_}; }
+
+  /// What becomes of a call that goes over the network.
+  absl::Status Ask(const MasterService& service, const Security& security) {
+    auto client = MasterClient::Connect("127.0.0.1:" + std::to_string(service.port()), security);
+    EXPECT_TRUE(client.ok()) << client.status();
+    proto::PingRequest request;
+    request.set_client_id("a");
+    const TimePoint start = Clock::Real().Now();
+    const absl::Status status = (*client)->Ping(request, Soon()).status();
+    EXPECT_LT(Clock::Real().Now() - start, std::chrono::seconds(15)) << status;
+    return status;
+  }
+  void ExpectFailure(const absl::Status& status, absl::StatusCode code, const char* reason) {
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("127.0.0.1:"));
+  }
+
+  const TestCertificates certificates_;
+  const BearerToken token_ = *BearerToken::Of("word");
+  Pool pool_;
+  std::shared_ptr<ServingMaster> serving_ = ServingMaster::Of(pool_.master);
+};
+
+TEST_F(SecuredMasterTest, AnswersThoseWithTheCaAndTheToken) {
+  const auto service = Serve(ServerSecurity());
+  const absl::Status status = Ask(*service, ClientSecurity());
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(SecuredMasterTest, RefusesThoseWithoutTheToken) {
+  for (const bool tls : {true, false}) {
+    Security server = ServerSecurity(), client = ClientSecurity();
+    server.tls = client.tls = tls;
+    const auto service = Serve(server);
+    EXPECT_TRUE(Ask(*service, client).ok());
+    client.token = *BearerToken::Of("other");
+    ExpectFailure(Ask(*service, client), absl::StatusCode::kUnauthenticated, "is not the one");
+    client.token = {};
+    ExpectFailure(Ask(*service, client), absl::StatusCode::kUnauthenticated, "none was sent");
+  }
+}
+
+TEST_F(SecuredMasterTest, SaysWhatIsWrongBetweenTwoEndsOfDifferentMinds) {
+  const auto secured = Serve(ServerSecurity()), plain = Serve({});
+  const TestCertificates others;
+  Security client = ClientSecurity();
+  client.files.ca = others.ca();
+  ExpectFailure(Ask(*secured, client), absl::StatusCode::kUnavailable, "is not trusted");
+  ExpectFailure(Ask(*plain, ClientSecurity()), absl::StatusCode::kUnavailable,
+                "does not speak TLS");
+  ExpectFailure(Ask(*secured, {}), absl::StatusCode::kUnavailable, "tls_ca_file is not set");
+}
+
+TEST_F(SecuredMasterTest, VerifiesClientsIfToldTo) {
+  Security server = ServerSecurity();
+  server.files.verify_clients = true;
+  const auto service = Serve(server);
+  Security client = ClientSecurity();
+  ExpectFailure(Ask(*service, client), absl::StatusCode::kUnavailable, "tls_cert_file");
+  client.files = certificates_.files();
+  const absl::Status status = Ask(*service, client);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(SecuredMasterTest, NamesTheFileThatIsWrong) {
+  Security security = ServerSecurity();
+  security.files.certificate = "/nowhere";
+  const absl::Status server =
+      MasterService::Start({.address = "127.0.0.1", .security = security}, serving_, pool_.metrics)
+          .status();
+  EXPECT_EQ(server.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(server.message()), HasSubstr("tls_cert_file: '/nowhere'"));
+  security.files.ca = "/nowhere";
+  const absl::Status client = MasterClient::Connect("127.0.0.1:1", security).status();
+  EXPECT_EQ(client.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(client.message()), HasSubstr("tls_ca_file: '/nowhere'"));
 }
 
 }  // namespace

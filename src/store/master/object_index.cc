@@ -6,15 +6,16 @@
 namespace tandem::store {
 
 Object* ObjectIndex::Find(const std::string& key) const {
-  const auto it = by_key_.find(key);
-  return it == by_key_.end() ? nullptr : it->second.get();
+  const Set& set = SetOf(key);
+  const auto it = set.find(key);
+  return it == set.end() ? nullptr : it->get();
 }
 
 Object& ObjectIndex::Add(std::unique_ptr<Object> added) {
   Object& object = *added;
-  by_key_[object.key] = std::move(added);
+  SetOf(object.key).insert(std::move(added));
   if (object.state == Object::State::kProcessing) {
-    object.position = puts_.insert(puts_.end(), &object);
+    puts_.Append(object);
   } else {
     ++complete_;
     if (object.soft_pin) ++soft_pinned_;
@@ -23,17 +24,18 @@ Object& ObjectIndex::Add(std::unique_ptr<Object> added) {
 }
 
 void ObjectIndex::Complete(Object& object) {
-  puts_.erase(object.position);
+  puts_.Remove(object);
+  object.put.reset();
   object.state = Object::State::kComplete;
   ++complete_;
   if (object.soft_pin) ++soft_pinned_;
 }
 
 void ObjectIndex::Discard(Object& object) {
-  const auto it = by_key_.find(object.key);
+  Set& set = SetOf(object.key);
+  auto node = set.extract(set.find(object.key));
   object.state = Object::State::kDiscarded;
-  discarded_[&object] = std::move(it->second);
-  by_key_.erase(it);
+  discarded_[&object] = std::move(node.value());
 }
 
 void ObjectIndex::Erase(Object& object) {
@@ -41,18 +43,19 @@ void ObjectIndex::Erase(Object& object) {
     --complete_;
     if (object.soft_pin) --soft_pinned_;
   } else {
-    puts_.erase(object.position);
+    puts_.Remove(object);
   }
   if (object.state == Object::State::kDiscarded) {
     discarded_.erase(&object);
   } else {
-    by_key_.erase(by_key_.find(object.key));
+    Set& set = SetOf(object.key);
+    set.erase(set.find(object.key));
   }
 }
 
 Object* ObjectIndex::FindDiscarded(const std::string& writer, uint64_t generation) const {
   for (const auto& [object, owner] : discarded_) {
-    if (object->writer != writer) continue;
+    if (object->put->writer != writer) continue;
     const bool holds = std::any_of(
         object->replicas.begin(), object->replicas.end(),
         [generation](const Replica& replica) { return replica.generation == generation; });

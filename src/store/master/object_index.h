@@ -1,18 +1,27 @@
 #pragma once
 
+#include <array>
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "store/master/object.h"
+#include "store/master/object_list.h"
 
 namespace tandem::store {
 
-/// Objects by key, and the puts that have not ended. Not synchronised.
+/// Objects by key, and the puts that have not ended. By key they lie in many small sets, which grow
+/// one at a time and can be gone through one at a time, as one set of millions could not without a
+/// halt of everything else. Not synchronised.
 class ObjectIndex {
  public:
   /// The object of that key, complete or being written; or null.
   Object* Find(const std::string& key) const;
+
+  /// Has the memory that Find will look at fetched, without waiting for it.
+  void Prefetch(const std::string& key) const { SetOf(key).prefetch(key); }
 
   /// Adds an object under a key that has none. One in State::kProcessing is a put.
   Object& Add(std::unique_ptr<Object> object);
@@ -30,15 +39,45 @@ class ObjectIndex {
   size_t complete_count() const { return complete_; }
   size_t soft_pinned_count() const { return soft_pinned_; }
 
-  /// Calls `visit` for each object that has its key, in no order; `visit` must not change the
-  /// index.
+  static constexpr size_t kSets = 256;
+  /// Calls `visit` for each object of one set that has its key, in no order; `visit` must not
+  /// change the index.
   template <typename Visitor>
-  void ForEach(Visitor visit) const {
-    for (const auto& [key, object] : by_key_) visit(*object);
+  void ForEachIn(size_t set, Visitor visit) const {
+    for (const auto& object : by_key_[set]) visit(*object);
   }
 
  private:
-  absl::flat_hash_map<std::string, std::unique_ptr<Object>> by_key_;
+  /// Keys stand in the objects alone; a set of objects is searched by key.
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(const std::string& key) const { return absl::Hash<std::string>{}(key); }
+    size_t operator()(const std::unique_ptr<Object>& object) const { return (*this)(object->key); }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    bool operator()(const std::unique_ptr<Object>& object, const std::string& key) const {
+      return object->key == key;
+    }
+    bool operator()(const std::string& key, const std::unique_ptr<Object>& object) const {
+      return object->key == key;
+    }
+    bool operator()(const std::unique_ptr<Object>& left,
+                    const std::unique_ptr<Object>& right) const {
+      return left->key == right->key;
+    }
+  };
+
+  using Set = absl::flat_hash_set<std::unique_ptr<Object>, KeyHash, KeyEqual>;
+
+  static size_t NumberOfSet(const std::string& key) {
+    // The sets themselves go by the lower bits.
+    return KeyHash()(key) >> (std::numeric_limits<size_t>::digits - 8);
+  }
+  const Set& SetOf(const std::string& key) const { return by_key_[NumberOfSet(key)]; }
+  Set& SetOf(const std::string& key) { return by_key_[NumberOfSet(key)]; }
+
+  std::array<Set, kSets> by_key_;
   absl::flat_hash_map<Object*, std::unique_ptr<Object>> discarded_;
   ObjectList puts_;  // by start
   size_t complete_ = 0;

@@ -107,6 +107,27 @@ uint64_t SegmentTable::used() const {
   return used;
 }
 
+size_t SegmentTable::stored_count() const {
+  size_t count = 0;
+  for (const auto& [name, segment] : by_name_) count += segment->stored.size();
+  return count;
+}
+
+uint64_t SegmentTable::stored_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& [name, segment] : by_name_) bytes += segment->stored_bytes;
+  return bytes;
+}
+
+double SegmentTable::fragmentation() const {
+  uint64_t free = 0, in_one_piece = 0;
+  for (const auto& [name, segment] : by_name_) {
+    free += segment->extents.size() - segment->extents.used();
+    in_one_piece += segment->extents.largest_free();
+  }
+  return free == 0 ? 0 : 1 - double(in_one_piece) / double(free);
+}
+
 uint64_t SegmentTable::largest() const {
   uint64_t largest = 0;
   for (const auto& [name, segment] : by_name_) {

@@ -1,14 +1,17 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "base/clock.h"
 #include "store/master/extent_allocator.h"
 #include "store/master/object.h"
+#include "store/master/segment_grants.h"
 #include "store/proto/error_code.h"
 #include "store/proto/store.pb.h"
 
@@ -21,11 +24,30 @@ struct MountedSegment {
 
   const proto::Segment description;  ///< With the size that was granted.
   std::string boot_id;
+  SegmentGrants grants;
   ExtentAllocator extents;
   absl::flat_hash_map<uint64_t, Object*>
       occupants;  ///< Objects with a replica here, by generation.
+  /// Of these, those that only a snapshot says are here; the owner's registration decides.
+  absl::flat_hash_set<uint64_t> unconfirmed;
+  /// Space of objects that were removed while readers had a lease, by generation: it stays taken
+  /// until the owner says that nobody holds it any more.
+  struct Extent {
+    uint64_t offset;
+    uint64_t length;
+  };
+  absl::flat_hash_map<uint64_t, Extent> lingering;
+  /// Objects that the owner's disk holds, by the generation they were written from; their bytes.
+  absl::flat_hash_map<uint64_t, Object*> stored;
+  uint64_t stored_bytes = 0;
+  bool has_disk = false;                          ///< The owner asks for objects to store.
+  TimePoint opens_disk_until = TimePoint::min();  ///< Until then it may yet begin to.
+  std::deque<uint64_t> to_store;     ///< Generations; of those that were not given up since.
+  std::vector<uint64_t> handed_out;  ///< That the owner is at, in the order of their last use.
   /// Until then nothing new is placed here: the owner has yet to register what it holds.
   TimePoint closed_until = TimePoint::min();
+  /// Whether that owner lives, and is about to.
+  bool registering = false;
 
   const std::string& name() const { return description.name(); }
   const std::string& owner() const { return description.client_id(); }
@@ -56,6 +78,12 @@ class SegmentTable {
 
   uint64_t capacity() const { return capacity_; }
   uint64_t used() const;
+  /// What owners have on disk: copies of objects, and their bytes.
+  size_t stored_count() const;
+  uint64_t stored_bytes() const;
+  /// Share of the free bytes that lie outside their segment's largest free range: 0 while each
+  /// segment's free memory is in one piece.
+  double fragmentation() const;
   /// Bytes of the largest segment.
   uint64_t largest() const;
 

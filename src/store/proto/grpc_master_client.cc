@@ -1,25 +1,35 @@
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "store/proto/local_channel.h"
 #include "store/proto/master_client.h"
 #include "store/proto/message_limits.h"
 #include "store/proto/store.grpc.pb.h"
+#include "store/proto/tls_probe.h"
 
 namespace tandem::store {
 namespace {
+
+/// For how long a ping that failed waits for the connection to come back.
+constexpr Duration kDriveConnection = std::chrono::milliseconds(200);
 
 absl::Status CheckAddress(const std::string& address) {
   const size_t colon = address.rfind(':');
   int port = 0;
   if (colon == std::string::npos || colon == 0 ||
       !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("master address '", address, "' is not HOST:PORT with a port in 1..65535"));
+    return absl::InvalidArgumentError(absl::StrCat("master_server_address: '", address,
+                                                   "' is not HOST:PORT with a port in 1..65535"));
   }
   return absl::OkStatus();
 }
@@ -31,7 +41,7 @@ grpc::ChannelArguments MasterChannelArguments() {
   // A master that comes back is found within a second.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);  // The time a connect may take.
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 300);
   // A host that vanished without closing its connections is noticed within seconds.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2000);
@@ -50,12 +60,42 @@ gpr_timespec ToGprTime(TimePoint deadline) {
                       gpr_time_from_nanos(left.count(), GPR_TIMESPAN));
 }
 
+/// Where a master at "host:port" may listen on this host.
+std::vector<std::string> LocalNames(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port)) return {};
+  return LocalChannelNames(address.substr(0, colon), port);
+}
+
+/// How a client shows who it is, and tells who the master is.
+struct Credentials {
+  std::shared_ptr<grpc::ChannelCredentials> channel = grpc::InsecureChannelCredentials();
+  TlsContext tls;  ///< The same for OpenSSL; null without TLS.
+  BearerToken token;
+};
+
+absl::StatusOr<Credentials> MakeCredentials(const Security& security) {
+  Credentials credentials;
+  credentials.token = security.token;
+  if (!security.tls) return credentials;
+  // Finds what is wrong with the files, of which gRPC says nothing.
+  ASSIGN_OR_RETURN(credentials.tls, MakeTlsClientContext(security.files));
+  ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(security.files));
+  credentials.channel = grpc::SslCredentials({texts.ca, texts.key, texts.certificate});
+  return credentials;
+}
+
+/// One master, or several of which one leads: calls go to the one that answered last, then to the
+/// others.
 class GrpcMasterClient : public MasterClient {
  public:
-  explicit GrpcMasterClient(const std::string& address)
-      : address_(address),
-        stub_(proto::Master::NewStub(grpc::CreateCustomChannel(
-            address, grpc::InsecureChannelCredentials(), MasterChannelArguments()))) {}
+  GrpcMasterClient(const std::vector<std::string>& addresses, const Credentials& credentials)
+      : credentials_(credentials) {
+    for (const std::string& address : addresses) {
+      masters_.push_back(std::make_unique<OneMaster>(address, credentials.channel));
+    }
+  }
 
   absl::StatusOr<proto::MountSegmentResponse> MountSegment(
       const proto::MountSegmentRequest& request, TimePoint deadline) override {
@@ -67,19 +107,32 @@ class GrpcMasterClient : public MasterClient {
   }
   absl::StatusOr<proto::PingResponse> Ping(const proto::PingRequest& request,
                                            TimePoint deadline) override {
-    return Call(&proto::Master::Stub::Ping, request, deadline);
+    auto response = Call(&proto::Master::Stub::Ping, request, deadline);
+    // Connections are made only while somebody waits for one; gRPC by itself looks after them every
+    // five seconds.
+    if (absl::IsUnavailable(response.status())) {
+      for (const auto& master : masters_) {
+        const TimePoint wait = Clock::Real().Now() + kDriveConnection;
+        master->channel->WaitForConnected(ToGprTime(std::min(deadline, wait)));
+      }
+    }
+    return response;
   }
   absl::StatusOr<proto::RegisterObjectsResponse> RegisterObjects(
       const proto::RegisterObjectsRequest& request, TimePoint deadline) override {
     return Call(&proto::Master::Stub::RegisterObjects, request, deadline);
   }
+  absl::StatusOr<proto::OffloadResponse> Offload(const proto::OffloadRequest& request,
+                                                 TimePoint deadline) override {
+    return Call(&proto::Master::Stub::Offload, request, deadline);
+  }
   absl::StatusOr<proto::PutStartResponse> PutStart(const proto::PutStartRequest& request,
                                                    TimePoint deadline) override {
-    return Call(&proto::Master::Stub::PutStart, request, deadline);
+    return Call(LocalCall::kPutStart, &proto::Master::Stub::PutStart, request, deadline);
   }
   absl::StatusOr<proto::ResultsResponse> PutEnd(const proto::PutEndRequest& request,
                                                 TimePoint deadline) override {
-    return Call(&proto::Master::Stub::PutEnd, request, deadline);
+    return Call(LocalCall::kPutEnd, &proto::Master::Stub::PutEnd, request, deadline);
   }
   absl::StatusOr<proto::ResultsResponse> PutRevoke(const proto::PutRevokeRequest& request,
                                                    TimePoint deadline) override {
@@ -87,14 +140,14 @@ class GrpcMasterClient : public MasterClient {
   }
   absl::StatusOr<proto::GetReplicasResponse> GetReplicas(const proto::GetReplicasRequest& request,
                                                          TimePoint deadline) override {
-    return Call(&proto::Master::Stub::GetReplicas, request, deadline);
+    return Call(LocalCall::kGetReplicas, &proto::Master::Stub::GetReplicas, request, deadline);
   }
   absl::StatusOr<proto::ExistResponse> Exist(const proto::KeysRequest& request,
                                              TimePoint deadline) override {
-    return Call(&proto::Master::Stub::Exist, request, deadline);
+    return Call(LocalCall::kExist, &proto::Master::Stub::Exist, request, deadline);
   }
-  absl::StatusOr<proto::ResultsResponse> Remove(const proto::RemoveRequest& request,
-                                                TimePoint deadline) override {
+  absl::StatusOr<proto::RemoveResponse> Remove(const proto::RemoveRequest& request,
+                                               TimePoint deadline) override {
     return Call(&proto::Master::Stub::Remove, request, deadline);
   }
   absl::StatusOr<proto::RemoveManyResponse> RemoveByRegex(
@@ -104,6 +157,10 @@ class GrpcMasterClient : public MasterClient {
   absl::StatusOr<proto::RemoveManyResponse> RemoveAll(const proto::RemoveAllRequest& request,
                                                       TimePoint deadline) override {
     return Call(&proto::Master::Stub::RemoveAll, request, deadline);
+  }
+  absl::StatusOr<proto::ConfirmRemovalsResponse> ConfirmRemovals(
+      const proto::ConfirmRemovalsRequest& request, TimePoint deadline) override {
+    return Call(&proto::Master::Stub::ConfirmRemovals, request, deadline);
   }
   absl::StatusOr<proto::ResultsResponse> ReportLostReplicas(
       const proto::ReportLostReplicasRequest& request, TimePoint deadline) override {
@@ -119,31 +176,117 @@ class GrpcMasterClient : public MasterClient {
   }
 
  private:
+  struct OneMaster {
+    OneMaster(const std::string& at, const std::shared_ptr<grpc::ChannelCredentials>& credentials)
+        : address(at),
+          local(LocalNames(at)),
+          channel(grpc::CreateCustomChannel(at, credentials, MasterChannelArguments())),
+          stub(proto::Master::NewStub(channel)) {}
+
+    const std::string address;
+    LocalChannel local;
+    const std::shared_ptr<grpc::Channel> channel;
+    const std::unique_ptr<proto::Master::Stub> stub;
+    std::atomic<bool> answered = false;
+  };
+
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (proto::Master::Stub::*method)(grpc::ClientContext*,
                                                                             const Request&,
                                                                             Response*),
                                 const Request& request, TimePoint deadline) {
-    grpc::ClientContext context;
-    context.set_deadline(ToGprTime(deadline));
-    Response response;
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) {
-      return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                          absl::StrCat("master at ", address_, ": ", status.error_message()));
+    return Ask(std::nullopt, method, request, deadline);
+  }
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(LocalCall call,
+                                grpc::Status (proto::Master::Stub::*method)(grpc::ClientContext*,
+                                                                            const Request&,
+                                                                            Response*),
+                                const Request& request, TimePoint deadline) {
+    return Ask(call, method, request, deadline);
+  }
+
+  /// Asks the leader, wherever it is.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Ask(std::optional<LocalCall> local,
+                               grpc::Status (proto::Master::Stub::*method)(grpc::ClientContext*,
+                                                                           const Request&,
+                                                                           Response*),
+                               const Request& request, TimePoint deadline) {
+    absl::StatusOr<Response> response;
+    const size_t first = leader_.load(std::memory_order_relaxed);
+    for (size_t tried = 0; tried < masters_.size(); ++tried) {
+      const size_t place = (first + tried) % masters_.size();
+      // One that stands still gets no more than its share of the time.
+      const TimePoint now = Clock::Real().Now();
+      const TimePoint limit = now + (deadline - now) / static_cast<int>(masters_.size() - tried);
+      response = AskOne(*masters_[place], local, method, request, limit);
+      if (response.ok()) leader_.store(place, std::memory_order_relaxed);
+      if (!absl::IsUnavailable(response.status()) && !absl::IsDeadlineExceeded(response.status())) {
+        break;
+      }
     }
     return response;
   }
 
-  const std::string address_;
-  const std::unique_ptr<proto::Master::Stub> stub_;
+  /// Over the socket on this host if the call may go there and there is one, else over gRPC.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> AskOne(OneMaster& master, std::optional<LocalCall> local,
+                                  grpc::Status (proto::Master::Stub::*method)(grpc::ClientContext*,
+                                                                              const Request&,
+                                                                              Response*),
+                                  const Request& request, TimePoint deadline) {
+    Response response;
+    if (local.has_value()) {
+      const auto reply = master.local.Call(*local, request.SerializeAsString(), deadline);
+      if (reply.has_value() && !reply->ok()) return reply->status();
+      if (reply.has_value() && response.ParseFromString(**reply)) return response;
+      if (reply.has_value()) {
+        return absl::UnavailableError(
+            absl::StrCat("master at ", master.address, ": sent nonsense"));
+      }
+    }
+    grpc::ClientContext context;
+    context.set_deadline(ToGprTime(deadline));
+    if (!credentials_.token.empty()) {
+      context.AddMetadata("authorization", credentials_.token.Authorization());
+    }
+    const grpc::Status status = (master.stub.get()->*method)(&context, request, &response);
+    if (status.ok()) {
+      master.answered.store(true, std::memory_order_relaxed);
+      return response;
+    }
+    return absl::Status(
+        static_cast<absl::StatusCode>(status.error_code()),
+        absl::StrCat("master at ", master.address, ": ", Explain(master, status, deadline)));
+  }
+
+  /// Of a handshake that failed gRPC says little.
+  std::string Explain(const OneMaster& master, const grpc::Status& status,
+                      TimePoint deadline) const {
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+        !master.answered.load(std::memory_order_relaxed)) {
+      const std::string failure =
+          FindTlsFailure(master.address, credentials_.tls,
+                         std::min(deadline, Clock::Real().Now() + std::chrono::seconds(1)));
+      if (!failure.empty()) return failure;
+    }
+    return status.error_message();
+  }
+
+  const Credentials credentials_;
+  std::vector<std::unique_ptr<OneMaster>> masters_;
+  std::atomic<size_t> leader_ = 0;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MasterClient>> MasterClient::Connect(const std::string& address) {
-  RETURN_IF_ERROR(CheckAddress(address));
-  return std::make_unique<GrpcMasterClient>(address);
+absl::StatusOr<std::unique_ptr<MasterClient>> MasterClient::Connect(const std::string& address,
+                                                                    const Security& security) {
+  const std::vector<std::string> addresses = absl::StrSplit(address, ',');
+  for (const std::string& one : addresses) RETURN_IF_ERROR(CheckAddress(one));
+  ASSIGN_OR_RETURN(const Credentials credentials, MakeCredentials(security));
+  return std::make_unique<GrpcMasterClient>(addresses, credentials);
 }
 
 }  // namespace tandem::store

@@ -125,6 +125,20 @@ TEST(GrpcMasterClient, FindsAMasterThatCameBack) {
   EXPECT_TRUE(response.ok()) << response.status();
 }
 
+TEST(GrpcMasterClient, FindsAMasterThatCameBackByPingsAlone) {
+  auto master = std::make_unique<EchoMaster>(0);
+  const int port = master->port();
+  const auto client = *MasterClient::Connect(Address(port));
+  ASSERT_TRUE(Ping(*client, "a").ok());
+  master.reset();
+  ASSERT_TRUE(absl::IsUnavailable(Ping(*client, "a").status()));
+  master = std::make_unique<EchoMaster>(port);
+  int pings = 1;
+  while (!Ping(*client, "a").ok()) ++pings;
+  // Not by asking without a pause, which would be thousands of them.
+  EXPECT_LT(pings, 20);
+}
+
 TEST(GrpcMasterClient, RefusesAWrongAddress) {
   for (const char* address : {"", "host", ":50051", "host:", "host:0", "host:65536", "host:abc"}) {
     const absl::Status status = MasterClient::Connect(address).status();

@@ -5,13 +5,15 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/security.h"
 #include "store/proto/store.pb.h"
 
 namespace tandem::store {
 
 /// The master as its clients see it. Safe for use by several threads. Every call ends by
 /// `deadline`: Unavailable when the master cannot be reached, DeadlineExceeded when it does not
-/// answer. Errors of single keys are codes inside the response (error_code.h).
+/// answer, Unauthenticated when it wants another token. Errors of single keys are codes inside the
+/// response (error_code.h).
 class MasterClient {
  public:
   virtual ~MasterClient() = default;
@@ -24,6 +26,8 @@ class MasterClient {
                                                    TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::RegisterObjectsResponse> RegisterObjects(
       const proto::RegisterObjectsRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::OffloadResponse> Offload(const proto::OffloadRequest& request,
+                                                         TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::PutStartResponse> PutStart(const proto::PutStartRequest& request,
                                                            TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::ResultsResponse> PutEnd(const proto::PutEndRequest& request,
@@ -34,12 +38,14 @@ class MasterClient {
       const proto::GetReplicasRequest& request, TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::ExistResponse> Exist(const proto::KeysRequest& request,
                                                      TimePoint deadline) = 0;
-  virtual absl::StatusOr<proto::ResultsResponse> Remove(const proto::RemoveRequest& request,
-                                                        TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::RemoveResponse> Remove(const proto::RemoveRequest& request,
+                                                       TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::RemoveManyResponse> RemoveByRegex(
       const proto::RemoveByRegexRequest& request, TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::RemoveManyResponse> RemoveAll(
       const proto::RemoveAllRequest& request, TimePoint deadline) = 0;
+  virtual absl::StatusOr<proto::ConfirmRemovalsResponse> ConfirmRemovals(
+      const proto::ConfirmRemovalsRequest& request, TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::ResultsResponse> ReportLostReplicas(
       const proto::ReportLostReplicasRequest& request, TimePoint deadline) = 0;
   virtual absl::StatusOr<proto::ListKeysResponse> ListKeys(const proto::ListKeysRequest& request,
@@ -47,8 +53,12 @@ class MasterClient {
   virtual absl::StatusOr<proto::ListSegmentsResponse> ListSegments(
       const proto::ListSegmentsRequest& request, TimePoint deadline) = 0;
 
-  /// A client over gRPC of the master at "host:port". Connects on first use and again after a loss.
-  static absl::StatusOr<std::unique_ptr<MasterClient>> Connect(const std::string& address);
+  /// A client over gRPC of the master at "host:port", or of several, separated by commas, of which
+  /// one leads: it follows the leader. Connects on first use and again after a loss; with TLS only
+  /// to a master with a certificate, for the host of its address, of the CA. InvalidArgument names
+  /// the address, or the option of TLS that is wrong.
+  static absl::StatusOr<std::unique_ptr<MasterClient>> Connect(const std::string& address,
+                                                               const Security& security = {});
 };
 
 }  // namespace tandem::store

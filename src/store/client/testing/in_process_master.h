@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -14,7 +15,7 @@ namespace tandem::store::testing {
 /// the clients that connect to it. Counts calls. Safe for use by several threads.
 class InProcessMaster {
  public:
-  InProcessMaster() { Restart(); }
+  explicit InProcessMaster(const MasterOptions& options = {}) : options_(options) { Restart(); }
 
   /// A connection for one client, which must not outlive this.
   std::unique_ptr<MasterClient> Connect();
@@ -24,14 +25,37 @@ class InProcessMaster {
 
   /// Answers again, knowing nothing.
   void Restart() {
-    MasterOptions options;
+    MasterOptions options = options_;
     options.first_generation = next_generation_;
-    options.lease_ttl = std::chrono::seconds(10);
     next_generation_ += 1'000'000;
     SetMaster(std::make_shared<Master>(options, metrics_, Clock::Real()));
   }
 
-  /// How often any client called anything but Ping.
+  /// As the master's maintenance does ten times a second.
+  void Maintain() {
+    MutexLock lock(mutex_);
+    master_->Maintain();
+    while (master_->ContinueEviction()) {
+    }
+  }
+
+  /// Has the next `count` calls of a method fail, as if the network did.
+  void FailNext(const std::string& method, int count) {
+    MutexLock lock(mutex_);
+    failures_[method] = count;
+  }
+  int failures_left(const std::string& method) {
+    MutexLock lock(mutex_);
+    return failures_[method];
+  }
+
+  /// For whom the last lookup or put was.
+  std::string last_request_id() const {
+    MutexLock lock(mutex_);
+    return last_request_id_;
+  }
+
+  /// How often any client called anything but Ping and Offload.
   int calls() const {
     MutexLock lock(mutex_);
     return calls_;
@@ -42,7 +66,12 @@ class InProcessMaster {
 
   void SetMaster(std::shared_ptr<Master> master) {
     MutexLock lock(mutex_);
+    if (master_ != nullptr) master_->StopWaiting();
     master_ = std::move(master);
+  }
+  bool TakeFailure(const std::string& method) {
+    MutexLock lock(mutex_);
+    return failures_[method] > 0 && failures_[method]-- > 0;
   }
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(Response (Master::*method)(const Request&), const Request& request,
@@ -51,17 +80,21 @@ class InProcessMaster {
     {
       MutexLock lock(mutex_);
       if (counted) ++calls_;
+      if constexpr (requires { request.request_id(); }) last_request_id_ = request.request_id();
       master = master_;
     }
     if (master == nullptr) return absl::UnavailableError("nothing answers at the test's master");
     return ((*master).*method)(request);
   }
 
+  const MasterOptions options_;
   MetricRegistry registry_;
   MasterMetrics metrics_{registry_};
   uint64_t next_generation_ = 1'000'000;
   mutable Mutex mutex_;
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string last_request_id_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int> failures_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Master> master_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -72,6 +105,7 @@ class InProcessMaster::Connection : public MasterClient {
 #define TANDEM_FORWARD(method, request_type, response_type)                                  \
   absl::StatusOr<proto::response_type> method(const proto::request_type& request, TimePoint) \
       override {                                                                             \
+    if (master_.TakeFailure(#method)) return absl::UnavailableError("this call fails");      \
     return master_.Call(&Master::method, request);                                           \
   }
   TANDEM_FORWARD(MountSegment, MountSegmentRequest, MountSegmentResponse)
@@ -82,9 +116,10 @@ class InProcessMaster::Connection : public MasterClient {
   TANDEM_FORWARD(PutRevoke, PutRevokeRequest, ResultsResponse)
   TANDEM_FORWARD(GetReplicas, GetReplicasRequest, GetReplicasResponse)
   TANDEM_FORWARD(Exist, KeysRequest, ExistResponse)
-  TANDEM_FORWARD(Remove, RemoveRequest, ResultsResponse)
+  TANDEM_FORWARD(Remove, RemoveRequest, RemoveResponse)
   TANDEM_FORWARD(RemoveByRegex, RemoveByRegexRequest, RemoveManyResponse)
   TANDEM_FORWARD(RemoveAll, RemoveAllRequest, RemoveManyResponse)
+  TANDEM_FORWARD(ConfirmRemovals, ConfirmRemovalsRequest, ConfirmRemovalsResponse)
   TANDEM_FORWARD(ReportLostReplicas, ReportLostReplicasRequest, ResultsResponse)
   TANDEM_FORWARD(ListKeys, ListKeysRequest, ListKeysResponse)
   TANDEM_FORWARD(ListSegments, ListSegmentsRequest, ListSegmentsResponse)
@@ -92,6 +127,11 @@ class InProcessMaster::Connection : public MasterClient {
 
   absl::StatusOr<proto::PingResponse> Ping(const proto::PingRequest& request, TimePoint) override {
     return master_.Call(&Master::Ping, request, /*counted=*/false);
+  }
+  absl::StatusOr<proto::OffloadResponse> Offload(const proto::OffloadRequest& request,
+                                                 TimePoint) override {
+    if (master_.TakeFailure("Offload")) return absl::UnavailableError("this call fails");
+    return master_.Call(&Master::Offload, request, /*counted=*/false);
   }
 
  private:

@@ -18,7 +18,7 @@ proto::PutEndItem Item(const std::string& key, const proto::PutStartResult& star
 
 }  // namespace
 
-Pool::Pool(const MasterOptions& options) : master(options, metrics, clock) {}
+Pool::Pool(const MasterOptions& options, RemovalLog* log) : master(options, metrics, clock, log) {}
 
 proto::MountSegmentResponse Pool::Mount(const std::string& name, uint64_t bytes, bool exact) {
   proto::MountSegmentRequest request;
@@ -31,10 +31,12 @@ proto::MountSegmentResponse Pool::Mount(const std::string& name, uint64_t bytes,
   return master.MountSegment(request);
 }
 
-proto::PingResponse Pool::Ping(const std::string& client, uint64_t forgotten_through) {
+proto::PingResponse Pool::Ping(const std::string& client, uint64_t forgotten_through,
+                               const std::vector<uint64_t>& held_generations) {
   proto::PingRequest request;
   request.set_client_id(client);
   request.set_forgotten_through(forgotten_through);
+  for (const uint64_t generation : held_generations) request.add_held_generations(generation);
   return master.Ping(request);
 }
 

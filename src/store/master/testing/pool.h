@@ -12,11 +12,12 @@ namespace tandem::store {
 /// A master under a clock that tests move, with calls that read as what a client does.
 class Pool {
  public:
-  explicit Pool(const MasterOptions& options = {});
+  explicit Pool(const MasterOptions& options = {}, RemovalLog* log = nullptr);
 
   /// Mounts a segment called `name` of a client of the same name.
   proto::MountSegmentResponse Mount(const std::string& name, uint64_t bytes, bool exact = false);
-  proto::PingResponse Ping(const std::string& client, uint64_t forgotten_through = 0);
+  proto::PingResponse Ping(const std::string& client, uint64_t forgotten_through = 0,
+                           const std::vector<uint64_t>& held_generations = {});
 
   proto::PutStartResult Start(const std::string& writer, const std::string& key, uint64_t size,
                               const proto::ReplicateConfig& config = {});

@@ -1,0 +1,105 @@
+#include "store/proto/tls_probe.h"
+
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "base/scoped_fd.h"
+
+namespace tandem::store {
+namespace {
+
+/// A server that wants a certificate says so only after the handshake.
+constexpr Duration kRefusalTime = std::chrono::milliseconds(300);
+
+constexpr uint8_t kHttp2[] = {2, 'h', '2'};
+
+bool WaitFor(int fd, short events, TimePoint deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::Real().Now());
+  pollfd waited{fd, events, 0};
+  return poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000))) > 0;
+}
+
+ScopedFd Connect(const std::string& host, const std::string& port, TimePoint deadline) {
+  const addrinfo hints{.ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return ScopedFd();
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
+  ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return ScopedFd();
+  if (connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return socket;
+  int error = errno;
+  socklen_t length = sizeof(error);
+  if (error != EINPROGRESS || !WaitFor(socket.get(), POLLOUT, deadline) ||
+      getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) {
+    return ScopedFd();
+  }
+  return socket;
+}
+
+/// Repeats a call until it does not want to wait any more; SSL_ERROR_NONE if it succeeded,
+/// SSL_ERROR_WANT_READ if it has not ended in time.
+template <typename Call>
+int Complete(SSL* connection, int fd, TimePoint deadline, Call call) {
+  while (true) {
+    ERR_clear_error();
+    const int result = call();
+    const int error = result > 0 ? SSL_ERROR_NONE : SSL_get_error(connection, result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return error;
+    if (!WaitFor(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) {
+      return SSL_ERROR_WANT_READ;
+    }
+  }
+}
+
+/// Whether the last error is something that the other end said in TLS.
+bool WasToldInTls() {
+  const unsigned long error = ERR_peek_last_error();
+  return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+}
+
+}  // namespace
+
+std::string FindTlsFailure(const std::string& address, const TlsContext& context,
+                           TimePoint deadline) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return "";
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  const ScopedFd socket = Connect(host, address.substr(colon + 1), deadline);
+  if (!socket.valid()) return "";
+  TlsContext used = context;
+  // Nothing is said to the other end: who it is does not matter.
+  if (used == nullptr) used = TlsContext(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
+  const std::unique_ptr<SSL, decltype(&SSL_free)> connection(SSL_new(used.get()), &SSL_free);
+  SSL_set_fd(connection.get(), socket.get());
+  if (context != nullptr) ExpectHost(connection.get(), host);
+  // Without it gRPC hangs up.
+  SSL_set_alpn_protos(connection.get(), kHttp2, sizeof(kHttp2));
+  int error = Complete(connection.get(), socket.get(), deadline,
+                       [&] { return SSL_connect(connection.get()); });
+  if (context == nullptr) {
+    if (error != SSL_ERROR_NONE && !(error == SSL_ERROR_SSL && WasToldInTls())) return "";
+    return "it speaks TLS, and this end does not: tls_ca_file is not set";
+  }
+  if (error == SSL_ERROR_NONE) {
+    char byte = 0;
+    error = Complete(connection.get(), socket.get(),
+                     std::min(deadline, Clock::Real().Now() + kRefusalTime),
+                     [&] { return SSL_peek(connection.get(), &byte, 1); });
+    if (error == SSL_ERROR_NONE || error == SSL_ERROR_WANT_READ) return "";
+    if (!WasToldInTls()) {
+      return "it hangs up after the handshake, as one does that verifies clients; see "
+             "tls_cert_file and tls_key_file";
+    }
+  }
+  return error == SSL_ERROR_WANT_READ ? "" : DescribeHandshakeError(connection.get());
+}
+
+}  // namespace tandem::store

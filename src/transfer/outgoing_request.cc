@@ -1,0 +1,101 @@
+#include "transfer/outgoing_request.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem::transfer {
+namespace {
+
+/// Calls `make` with position and length of each message that an operation is cut into.
+template <typename Make>
+void Cut(uint64_t length, Make make) {
+  for (uint64_t position = 0; position < length; position += kMaxMessageBytes) {
+    make(position, std::min(kMaxMessageBytes, length - position));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Transfer> RequestTransport::Read(const std::string& endpoint,
+                                                 std::vector<ReadOperation> operations) {
+  std::vector<OutgoingRequest> requests;
+  for (const ReadOperation& read : operations) {
+    Cut(read.destination.bytes.size(), [&](uint64_t position, uint64_t length) {
+      OutgoingRequest& request = requests.emplace_back();
+      const RequestKind kind = read.on_disk ? RequestKind::kReadFromDisk : RequestKind::kRead;
+      request.header = {kind, 0, read.extent, position, length, read.grant};
+      request.destination = {read.destination.bytes.subspan(position, length),
+                             read.destination.hold};
+    });
+  }
+  return Submit(endpoint, std::move(requests));
+}
+
+std::shared_ptr<Transfer> RequestTransport::Write(const std::string& endpoint,
+                                                  std::vector<WriteOperation> operations) {
+  std::vector<OutgoingRequest> requests;
+  for (const WriteOperation& write : operations) {
+    Cut(write.source.bytes.size(), [&](uint64_t position, uint64_t length) {
+      OutgoingRequest& request = requests.emplace_back();
+      request.header = {RequestKind::kWrite, 0, write.extent, position, length, write.grant};
+      request.source = {write.source.bytes.subspan(position, length), write.source.hold};
+    });
+  }
+  return Submit(endpoint, std::move(requests));
+}
+
+std::shared_ptr<Transfer> RequestTransport::Put(const std::string& endpoint,
+                                                const HeldObject& object, const ExtentGrant& grant,
+                                                std::span<const std::byte> bytes) {
+  auto body =
+      std::make_shared<std::string>(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  *body += PackObject(object);
+  std::vector<OutgoingRequest> requests(1);
+  requests[0].header = {RequestKind::kPut, 0, object.extent, 0, bytes.size(), grant};
+  requests[0].source = {std::as_bytes(std::span(body->data(), body->size())), body};
+  return Submit(endpoint, std::move(requests));
+}
+
+std::shared_ptr<Transfer> RequestTransport::Publish(const std::string& endpoint,
+                                                    std::vector<PublishOperation> operations) {
+  std::vector<OutgoingRequest> requests;
+  for (const auto& [object, grant] : operations) {
+    auto body = std::make_shared<const std::string>(PackObject(object));
+    OutgoingRequest& request = requests.emplace_back();
+    request.header = {RequestKind::kPublish, 0, object.extent, 0, 0, grant};
+    request.source = {std::as_bytes(std::span(body->data(), body->size())), body};
+  }
+  return Submit(endpoint, std::move(requests));
+}
+
+std::shared_ptr<Transfer> RequestTransport::Forget(const std::string& endpoint,
+                                                   std::vector<ForgetOperation> operations) {
+  std::vector<OutgoingRequest> requests(operations.size());
+  for (size_t i = 0; i < operations.size(); ++i) {
+    requests[i].header = {RequestKind::kForget, 0, operations[i].extent, 0, 0, operations[i].grant};
+  }
+  return Submit(endpoint, std::move(requests));
+}
+
+std::shared_ptr<Transfer> RequestTransport::Submit(const std::string& endpoint,
+                                                   std::vector<OutgoingRequest> requests) {
+  auto transfer = std::make_shared<Transfer>(static_cast<int>(requests.size()));
+  const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
+  if (!address.ok()) {
+    for (size_t i = 0; i < requests.size(); ++i) transfer->EndPart(address.status());
+    return transfer;
+  }
+  // Consecutive messages go to different lanes; small transfers start at different ones.
+  std::vector<std::vector<OutgoingRequest>> shares(lanes());
+  const size_t first = next_lane_.fetch_add(1, std::memory_order_relaxed);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    requests[i].transfer = transfer;
+    shares[(first + i) % shares.size()].push_back(std::move(requests[i]));
+  }
+  for (size_t lane = 0; lane < shares.size(); ++lane) {
+    if (!shares[lane].empty()) SubmitTo(lane, endpoint, *address, std::move(shares[lane]));
+  }
+  return transfer;
+}
+
+}  // namespace tandem::transfer

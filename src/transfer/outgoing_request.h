@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "transfer/message.h"
+#include "transfer/socket_address.h"
+#include "transfer/transport.h"
+
+namespace tandem::transfer {
+
+/// One message to a peer, and what its reply is for. It owns the buffers until it has ended.
+struct OutgoingRequest {
+  RequestHeader header;
+  ReadableBytes source;       ///< Sent as the message's data; may be empty.
+  WritableBytes destination;  ///< Of a read: where the reply's bytes go.
+  std::shared_ptr<Transfer> transfer;
+  bool ended = false;
+};
+
+/// A transport that cuts operations into requests and shares them out, whatever carries those.
+class RequestTransport : public Transport {
+ public:
+  std::shared_ptr<Transfer> Read(const std::string& endpoint,
+                                 std::vector<ReadOperation> operations) override;
+  std::shared_ptr<Transfer> Write(const std::string& endpoint,
+                                  std::vector<WriteOperation> operations) override;
+  std::shared_ptr<Transfer> Put(const std::string& endpoint, const HeldObject& object,
+                                const ExtentGrant& grant,
+                                std::span<const std::byte> bytes) override;
+  std::shared_ptr<Transfer> Publish(const std::string& endpoint,
+                                    std::vector<PublishOperation> operations) override;
+  std::shared_ptr<Transfer> Forget(const std::string& endpoint,
+                                   std::vector<ForgetOperation> operations) override;
+
+ protected:
+  /// How many lanes requests are shared out among.
+  virtual size_t lanes() const = 0;
+  /// Sends requests to a peer over one lane.
+  virtual void SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,
+                        std::vector<OutgoingRequest> requests) = 0;
+
+ private:
+  /// Sends them all; their transfer is the one it returns.
+  std::shared_ptr<Transfer> Submit(const std::string& endpoint,
+                                   std::vector<OutgoingRequest> requests);
+
+  std::atomic<size_t> next_lane_ = 0;
+};
+
+}  // namespace tandem::transfer

@@ -1,0 +1,145 @@
+#include "transfer/shared_memory_writer.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "transfer/shared_memory_messages.h"
+#include "transfer/unix_socket.h"
+
+namespace tandem::transfer {
+
+absl::StatusOr<std::unique_ptr<SharedMemoryWriter>> SharedMemoryWriter::Connect(
+    const std::string& socket_name, TimePoint deadline) {
+  ASSIGN_OR_RETURN(ScopedFd socket, ConnectToUnixSocket(socket_name, deadline));
+  if (!PeerIsSameUser(socket)) {
+    return absl::PermissionDeniedError("the owner of the segment runs under another user");
+  }
+  SharedMemoryHello hello;
+  ASSIGN_OR_RETURN(const size_t length,
+                   ReceivePacket(socket, std::as_writable_bytes(std::span(&hello, 1)), deadline));
+  if (length != sizeof(hello) || hello.magic != kSharedMemoryMagic) {
+    return absl::InvalidArgumentError("what listens there is not the owner of a segment");
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<MemoryRegion> staging, MemoryRegion::Create(kStagingBytes));
+  const uint32_t kind = PinRequest::kStage;
+  RETURN_IF_ERROR(SendPacket(socket, std::as_bytes(std::span(&kind, 1)), staging->fd()));
+  return std::unique_ptr<SharedMemoryWriter>(
+      new SharedMemoryWriter(std::move(socket), std::move(staging)));
+}
+
+std::vector<absl::StatusOr<uint64_t>> SharedMemoryWriter::Write(std::span<const StagedWrite> writes,
+                                                                TimePoint deadline,
+                                                                Duration silence) {
+  Batch batch{deadline, silence, std::vector<absl::StatusOr<uint64_t>>(writes.size(), 0), {}, {}};
+  absl::Status status = absl::OkStatus();
+  {
+    MutexLock lock(mutex_);
+    if (!idle_.WaitUntil(mutex_, deadline,
+                         [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !busy_; })) {
+      status = absl::DeadlineExceededError("other writes to the segment's owner did not end");
+      batch.results.assign(writes.size(), status);
+      return batch.results;
+    }
+    busy_ = true;
+    if (broken_) status = absl::UnavailableError("the connection to a segment's owner is broken");
+  }
+  for (size_t i = 0; status.ok() && i < writes.size(); ++i) status = Stage(writes[i], i, batch);
+  if (status.ok()) status = Send(batch);
+  while (status.ok() && !batch.outstanding.empty()) status = TakeResults(batch);
+  if (!status.ok()) batch.results.assign(writes.size(), status);
+  MutexLock lock(mutex_);
+  busy_ = false;
+  // What the owner still answers would be taken for answers to later writes.
+  broken_ = broken_ || !status.ok();
+  idle_.NotifyOne();
+  return std::move(batch.results);
+}
+
+absl::Status SharedMemoryWriter::Stage(const StagedWrite& write, size_t index, Batch& batch) {
+  const HeldObject& object = write.object;
+  StagedPiece piece{.extent = object.extent};
+  size_t part = 0, taken = 0;  // of that part
+  while (piece.position < object.size) {
+    piece.length = std::min(kMaxStagedBytes, object.size - piece.position);
+    ASSIGN_OR_RETURN(const std::span<std::byte> room, TakeRoom(piece.length, batch));
+    piece.staged_at = static_cast<uint64_t>(room.data() - staging_->bytes().data());
+    for (size_t filled = 0; filled < room.size();) {
+      const std::span<const std::byte> rest = write.parts[part].subspan(taken);
+      const size_t size = std::min(rest.size(), room.size() - filled);
+      std::copy_n(rest.data(), size, room.data() + filled);
+      filled += size;
+      taken += size;
+      if (size < rest.size()) continue;
+      ++part;
+      taken = 0;
+    }
+    piece.last = piece.position + piece.length == object.size;
+    if (piece.last) {
+      piece.soft_pin = object.soft_pin;
+      piece.hard_pin = object.hard_pin;
+      piece.key = object.key;
+    }
+    if (!batch.packet.Add(piece)) {
+      RETURN_IF_ERROR(Send(batch));
+      batch.packet.Add(piece);
+    }
+    batch.outstanding.push_back({index, staged_});
+    if (batch.packet.full()) RETURN_IF_ERROR(Send(batch));
+    piece.position += piece.length;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::span<std::byte>> SharedMemoryWriter::TakeRoom(uint64_t length, Batch& batch) {
+  // Pieces lie in one: what is left at the ring's end is passed over.
+  const uint64_t start = staged_ % kStagingBytes;
+  const uint64_t skipped = start + length > kStagingBytes ? kStagingBytes - start : 0;
+  while (staged_ + skipped + length - freed_ > kStagingBytes) {
+    RETURN_IF_ERROR(Send(batch));
+    RETURN_IF_ERROR(TakeResults(batch));
+  }
+  staged_ += skipped + length;
+  return staging_->bytes().subspan((staged_ - length) % kStagingBytes, length);
+}
+
+absl::Status SharedMemoryWriter::Send(Batch& batch) {
+  if (batch.packet.empty()) return absl::OkStatus();
+  absl::Status sent = SendPacket(socket_, batch.packet.bytes());
+  while (absl::IsResourceExhausted(sent)) {
+    RETURN_IF_ERROR(TakeResults(batch));
+    sent = SendPacket(socket_, batch.packet.bytes());
+  }
+  batch.packet.Clear();
+  return sent;
+}
+
+absl::Status SharedMemoryWriter::TakeResults(Batch& batch) {
+  std::vector<std::byte> buffer(kMaxWritePacketBytes);
+  const TimePoint give_up = std::min(batch.deadline, Clock::Real().Now() + batch.silence);
+  ASSIGN_OR_RETURN(const size_t length, ReceivePacket(socket_, buffer, give_up));
+  ASSIGN_OR_RETURN(const std::vector<PieceResult> results,
+                   UnpackResults(std::span(buffer).first(length)));
+  for (const PieceResult& result : results) {
+    if (batch.outstanding.empty()) {
+      return absl::UnavailableError("a segment's owner answered what it was not asked");
+    }
+    const Outstanding answered = batch.outstanding.front();
+    batch.outstanding.pop_front();
+    freed_ = answered.end;
+    absl::StatusOr<uint64_t>& object = batch.results[answered.write];
+    if (result.code != absl::StatusCode::kOk) {
+      // Of several failures the first says why.
+      if (object.ok()) object = absl::Status(result.code, "the segment's owner refused the write");
+    } else if (object.ok()) {
+      object = result.checksum;
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool SharedMemoryWriter::broken() const {
+  MutexLock lock(mutex_);
+  return broken_;
+}
+
+}  // namespace tandem::transfer

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/scoped_fd.h"
+#include "transfer/extent.h"
+#include "transfer/memory_region.h"
+#include "transfer/write_packet.h"
+
+namespace tandem::transfer {
+
+/// An object to be written into an extent, gathered from parts. Its checksum need not be known.
+struct StagedWrite {
+  HeldObject object;
+  std::span<const std::span<const std::byte>> parts;
+};
+
+/// A writer's way into a segment of another process on this host: bytes are copied into memory of
+/// the writer's own, from which the owner copies them into the segment, both at the same time and
+/// through the caches. So no writer touches a segment, and none of its buffers is touched once
+/// Write has returned. Safe for use by several threads, which take turns.
+class SharedMemoryWriter {
+ public:
+  /// Connects to the owner's socket ("@..."). Errors are those of SharedMemoryPeer::Connect.
+  static absl::StatusOr<std::unique_ptr<SharedMemoryWriter>> Connect(const std::string& socket_name,
+                                                                     TimePoint deadline);
+
+  /// Writes objects and has the owner publish them; the checksum of each, or why it was refused.
+  /// Unavailable once the owner has gone; DeadlineExceeded at `deadline` or once it has not
+  /// answered for `silence`, after which the connection is of no more use.
+  std::vector<absl::StatusOr<uint64_t>> Write(std::span<const StagedWrite> writes,
+                                              TimePoint deadline, Duration silence);
+
+  /// Whether the connection has ended.
+  bool broken() const;
+
+ private:
+  SharedMemoryWriter(ScopedFd socket, std::unique_ptr<MemoryRegion> staging)
+      : socket_(std::move(socket)), staging_(std::move(staging)) {}
+
+  /// A piece the owner has not answered for yet.
+  struct Outstanding {
+    size_t write;
+    uint64_t end;  ///< Where the ring is free again once it is answered.
+  };
+  struct Batch {
+    TimePoint deadline;
+    Duration silence;
+    std::vector<absl::StatusOr<uint64_t>> results;
+    WritePacket packet;
+    std::deque<Outstanding> outstanding;
+  };
+
+  absl::Status Stage(const StagedWrite& write, size_t index, Batch& batch);
+  absl::StatusOr<std::span<std::byte>> TakeRoom(uint64_t length, Batch& batch);
+  absl::Status Send(Batch& batch);
+  absl::Status TakeResults(Batch& batch);
+
+  const ScopedFd socket_;
+  const std::unique_ptr<MemoryRegion> staging_;
+  mutable Mutex mutex_;
+  CondVar idle_;
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of whoever is busy: bytes staged and bytes free again, of all time.
+  uint64_t staged_ = 0;
+  uint64_t freed_ = 0;
+};
+
+}  // namespace tandem::transfer

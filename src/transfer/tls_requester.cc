@@ -1,0 +1,207 @@
+#include "transfer/tls_requester.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <cstring>
+#include <utility>
+
+namespace tandem::transfer {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+// Enough to fill a fast network's round trip with messages of 1 MiB.
+constexpr size_t kMaxInFlight = 16;
+constexpr Duration kConnectTimeout = std::chrono::seconds(5);
+constexpr Duration kStuckAfter = std::chrono::seconds(2);
+
+std::string HostOf(const std::string& endpoint) {
+  std::string host = endpoint.substr(0, endpoint.rfind(':'));
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+asio::mutable_buffer ToBuffer(std::span<std::byte> bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
+
+TlsRequester::TlsRequester(asio::io_context& context, const TlsContext& tls, std::string token,
+                           Peer peer, std::function<void()> ended)
+    : token_(std::move(token)),
+      peer_(std::move(peer)),
+      stream_(tcp::socket(context), tls),
+      timer_(context),
+      ended_(std::move(ended)),
+      last_reply_(Clock::Real().Now()) {
+  stream_.ExpectHost(HostOf(peer_.endpoint));
+}
+
+void TlsRequester::Start() {
+  timer_.expires_after(kConnectTimeout);
+  timer_.async_wait([self = shared_from_this()](const ErrorCode& error) {
+    if (error || self->ready_) return;
+    self->Drop(absl::UnavailableError(
+        fmt::format("{} does not shake hands in time", self->peer_.endpoint)));
+  });
+  tcp::endpoint endpoint;
+  std::memcpy(endpoint.data(), peer_.address.get(), peer_.address.length);
+  endpoint.resize(peer_.address.length);
+  stream_.socket().async_connect(endpoint, [self = shared_from_this()](const ErrorCode& error) {
+    if (self->dropped_) return;
+    if (error) {
+      return self->Drop(absl::UnavailableError(
+          fmt::format("cannot connect to {}: {}", self->peer_.endpoint, error.message())));
+    }
+    self->stream_.SetSocketOptions();
+    self->stream_.stream().async_handshake(
+        asio::ssl::stream_base::client, [self](const ErrorCode& failure) {
+          if (self->dropped_) return;
+          if (!failure) return self->SayHello();
+          self->Drop(absl::UnavailableError(fmt::format(
+              "cannot connect to {}: {}", self->peer_.endpoint, self->stream_.Describe(failure))));
+        });
+  });
+}
+
+void TlsRequester::SayHello() {
+  auto hello = std::make_shared<const std::string>(PackHello(token_));
+  asio::async_write(stream_.stream(), asio::buffer(*hello),
+                    [self = shared_from_this(), hello](const ErrorCode& error, size_t) {
+                      if (error && !self->dropped_) self->Drop(self->Broken(error));
+                    });
+  ReadReply();
+}
+
+void TlsRequester::Submit(std::vector<OutgoingRequest> requests) {
+  if (in_flight_.empty() && queue_.empty()) last_reply_ = Clock::Real().Now();
+  for (OutgoingRequest& request : requests) {
+    queue_.push_back(std::make_shared<OutgoingRequest>(std::move(request)));
+  }
+  Pump();
+}
+
+bool TlsRequester::IsStuck() const {
+  return !in_flight_.empty() && Clock::Real().Now() - last_reply_ > kStuckAfter;
+}
+
+void TlsRequester::Pump() {
+  if (ready_ && !dropped_ && !sending_) Send();
+}
+
+void TlsRequester::Send() {
+  // All that may be sent now, in one go.
+  std::vector<RequestPointer> batch;
+  auto frames = std::make_shared<std::deque<std::string>>();
+  std::vector<asio::const_buffer> buffers;
+  while (!queue_.empty() && in_flight_.size() < kMaxInFlight) {
+    const RequestPointer request = std::move(queue_.front());
+    queue_.pop_front();
+    if (request->transfer->cancelled()) {
+      request->ended = true;
+      request->transfer->EndPart(absl::CancelledError("the transfer was given up"));
+      continue;
+    }
+    request->header.id = next_id_++;
+    in_flight_[request->header.id] = request;
+    frames->push_back(PackFrame(RequestFrame{request->header, request->source.bytes.size()}));
+    buffers.push_back(asio::buffer(frames->back()));
+    buffers.emplace_back(request->source.bytes.data(), request->source.bytes.size());
+    batch.push_back(request);
+  }
+  if (batch.empty()) return;
+  sending_ = true;
+  // The buffers are the requests', which stay for as long as this may read them.
+  asio::async_write(stream_.stream(), buffers,
+                    [self = shared_from_this(), frames, batch = std::move(batch)](
+                        const ErrorCode& error, size_t) {
+                      self->sending_ = false;
+                      if (self->dropped_) return;
+                      if (error) return self->Drop(self->Broken(error));
+                      self->Pump();
+                    });
+}
+
+void TlsRequester::ReadReply() {
+  asio::async_read(
+      stream_.stream(), asio::buffer(frame_),
+      [self = shared_from_this()](const ErrorCode& error, size_t) {
+        if (self->dropped_) return;
+        if (error) return self->Drop(self->Broken(error));
+        const auto reply = UnpackReplyFrame(self->frame_);
+        if (reply.ok()) return self->OnReply(*reply);
+        self->Drop(absl::UnavailableError(fmt::format("{} sends {}", self->peer_.endpoint,
+                                                      std::string(reply.status().message()))));
+      });
+}
+
+void TlsRequester::OnReply(const ReplyFrame& reply) {
+  last_reply_ = Clock::Real().Now();
+  if (reply.header.id == 0 && !ready_) {
+    if (reply.header.code != absl::StatusCode::kOk) return ReadText(reply, nullptr);
+    ready_ = true;
+    timer_.cancel();
+    ReadReply();
+    return Pump();
+  }
+  const auto found = in_flight_.find(reply.header.id);
+  if (found == in_flight_.end()) {
+    return Drop(
+        absl::UnavailableError(fmt::format("{} answers what it was not asked", peer_.endpoint)));
+  }
+  const RequestPointer request = found->second;
+  if (reply.header.code != absl::StatusCode::kOk) return ReadText(reply, request);
+  if (reply.body_bytes != request->destination.bytes.size()) {
+    return Drop(absl::DataLossError("a reply of another length than was asked for"));
+  }
+  asio::async_read(stream_.stream(), asio::buffer(ToBuffer(request->destination.bytes)),
+                   [self = shared_from_this(), request](const ErrorCode& error, size_t) {
+                     if (self->dropped_) return;
+                     if (error) return self->Drop(self->Broken(error));
+                     self->last_reply_ = Clock::Real().Now();
+                     self->End(request, absl::OkStatus());
+                     self->ReadReply();
+                   });
+}
+
+void TlsRequester::ReadText(const ReplyFrame& reply, const RequestPointer& request) {
+  auto text = std::make_shared<std::string>(reply.body_bytes, '\0');
+  asio::async_read(stream_.stream(), asio::buffer(*text),
+                   [self = shared_from_this(), text, request, code = reply.header.code](
+                       const ErrorCode& error, size_t) {
+                     if (self->dropped_) return;
+                     if (error) return self->Drop(self->Broken(error));
+                     const absl::Status status(code,
+                                               fmt::format("{}: {}", self->peer_.endpoint, *text));
+                     if (request == nullptr) return self->Drop(status);
+                     self->End(request, status);
+                     self->ReadReply();
+                   });
+}
+
+void TlsRequester::End(const RequestPointer& request, const absl::Status& status) {
+  in_flight_.erase(request->header.id);
+  if (!std::exchange(request->ended, true)) request->transfer->EndPart(status);
+  Pump();
+}
+
+void TlsRequester::Drop(const absl::Status& reason) {
+  if (std::exchange(dropped_, true)) return;
+  timer_.cancel();
+  // What is being sent and received holds on to its buffers until it has ended.
+  stream_.Close();
+  const auto queue = std::exchange(queue_, {});
+  const auto in_flight = std::exchange(in_flight_, {});
+  for (const RequestPointer& request : queue) End(request, reason);
+  for (const auto& [id, request] : in_flight) End(request, reason);
+  if (const auto ended = std::exchange(ended_, nullptr)) ended();
+}
+
+absl::Status TlsRequester::Broken(const ErrorCode& error) const {
+  return absl::UnavailableError(
+      fmt::format("the connection to {} broke: {}", peer_.endpoint, error.message()));
+}
+
+}  // namespace tandem::transfer

@@ -1,0 +1,212 @@
+#include "transfer/tls_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "transfer/peer_requests.h"
+
+namespace tandem::transfer {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr Duration kHandshakeTimeout = std::chrono::seconds(5);
+/// A peer that neither sends the rest of what it began nor takes what it asked for is not waited
+/// for: extents are held meanwhile.
+constexpr Duration kStalledAfter = std::chrono::seconds(30);
+constexpr Duration kWatchInterval = std::chrono::seconds(5);
+constexpr size_t kMaxWaitingReplies = 64;
+constexpr size_t kDiscardBytes = 64 << 10;
+
+}  // namespace
+
+TlsService::TlsService(TlsStream::Socket socket, const TlsContext& tls, BearerToken token,
+                       ExtentHost& host, std::shared_ptr<Mailbox> mailbox,
+                       std::function<void()> ended)
+    : stream_(std::move(socket), tls),
+      token_(std::move(token)),
+      host_(host),
+      mailbox_(std::move(mailbox)),
+      timer_(stream_.socket().get_executor()),
+      ended_(std::move(ended)),
+      progress_(Clock::Real().Now()) {}
+
+void TlsService::Start() {
+  stream_.SetSocketOptions();
+  Watch();
+  stream_.stream().async_handshake(
+      asio::ssl::stream_base::server, [self = shared_from_this()](const ErrorCode& error) {
+        if (self->closed_) return;
+        if (!error) return self->ReadHello();
+        spdlog::debug("refused a peer: {}", self->stream_.Describe(error));
+        self->Close();
+      });
+}
+
+void TlsService::Watch() {
+  timer_.expires_after(kWatchInterval);
+  timer_.async_wait([self = shared_from_this()](const ErrorCode& error) {
+    if (error || self->closed_) return;
+    const Duration silence = Clock::Real().Now() - self->progress_;
+    const bool busy = self->receiving_ || !self->sending_.empty();
+    if ((!self->welcome_ && silence >= kHandshakeTimeout) || (busy && silence >= kStalledAfter)) {
+      return self->Close();
+    }
+    self->Watch();
+  });
+}
+
+void TlsService::Receive(asio::mutable_buffer buffer, std::function<void()> done) {
+  asio::async_read(
+      stream_.stream(), asio::buffer(buffer),
+      [self = shared_from_this(), done = std::move(done)](const ErrorCode& error, size_t) {
+        if (self->closed_) return;
+        if (error) return self->Close();
+        self->progress_ = Clock::Real().Now();
+        done();
+      });
+}
+
+void TlsService::ReadHello() {
+  Receive(asio::buffer(hello_), [this] {
+    const absl::StatusOr<size_t> length = UnpackHello(hello_);
+    if (length.ok()) return ReadToken(*length);
+    spdlog::warn("closed the connection of a peer that sent {}", length.status().ToString());
+    Close();
+  });
+}
+
+void TlsService::ReadToken(size_t length) {
+  auto token = std::make_shared<std::string>(length, '\0');
+  Receive(asio::buffer(*token), [this, token] { CheckToken(*token); });
+}
+
+void TlsService::CheckToken(const std::string& token) {
+  const absl::Status allowed = token_.CheckSecret(token);
+  closing_ = !allowed.ok();
+  welcome_ = allowed.ok();
+  Reply(0, allowed);
+  if (welcome_) ReadRequest();
+}
+
+void TlsService::ReadRequest() {
+  receiving_ = false;
+  Receive(asio::buffer(frame_), [this] {
+    const absl::StatusOr<RequestFrame> request = UnpackRequestFrame(frame_);
+    if (request.ok()) return OnRequest(*request);
+    spdlog::warn("closed the connection of a peer that sent {}", request.status().ToString());
+    Close();
+  });
+}
+
+void TlsService::OnRequest(const RequestFrame& request) {
+  receiving_ = true;
+  if (request.header.kind == RequestKind::kWrite) return ReceiveWrite(request);
+  if (request.header.kind == RequestKind::kReadFromDisk) return ReadDisk(request.header);
+  if (request.header.kind != RequestKind::kRead) return ReceiveBody(request);
+  absl::StatusOr<ReadableBytes> opened = OpenForRead(host_, request.header);
+  if (opened.ok()) {
+    Reply(request.header.id, absl::StatusCode::kOk, *std::move(opened));
+  } else {
+    Reply(request.header.id, opened.status());
+  }
+  Continue();
+}
+
+void TlsService::ReadDisk(const RequestHeader& request) {
+  ++reading_;
+  // The disk may outlive this thread, on which alone a connection may end.
+  ReadFromDisk(host_, request,
+               [mailbox = mailbox_, service = weak_from_this(),
+                id = request.id](const absl::StatusOr<ReadableBytes>& read) {
+                 mailbox->Post([service, id, read] {
+                   const std::shared_ptr<TlsService> self = service.lock();
+                   if (self == nullptr || self->closed_) return;
+                   --self->reading_;
+                   if (!read.ok()) return self->Reply(id, read.status());
+                   self->Reply(id, absl::StatusCode::kOk, *read);
+                 });
+               });
+  Continue();
+}
+
+void TlsService::ReceiveWrite(const RequestFrame& request) {
+  absl::StatusOr<WritableBytes> opened = OpenForWrite(host_, request.header);
+  if (!opened.ok()) return Discard(request, request.body_bytes, opened.status());
+  Receive(asio::buffer(opened->bytes.data(), opened->bytes.size()),
+          [this, id = request.header.id, hold = opened->hold] {
+            Reply(id, absl::OkStatus());
+            Continue();
+          });
+}
+
+void TlsService::Discard(const RequestFrame& request, uint64_t rest, const absl::Status& status) {
+  if (rest == 0) {
+    Reply(request.header.id, status);
+    return Continue();
+  }
+  scratch_.resize(std::min<uint64_t>(rest, kDiscardBytes));
+  Receive(asio::buffer(scratch_),
+          [this, request, rest, status] { Discard(request, rest - scratch_.size(), status); });
+}
+
+void TlsService::ReceiveBody(const RequestFrame& request) {
+  scratch_.resize(request.body_bytes);
+  Receive(asio::buffer(scratch_), [this, header = request.header] {
+    Reply(header.id, Perform(host_, header, scratch_));
+    Continue();
+  });
+}
+
+void TlsService::Continue() {
+  receiving_ = false;
+  paused_ = outbox_.size() + reading_ >= kMaxWaitingReplies;
+  if (!paused_) ReadRequest();
+}
+
+void TlsService::Reply(uint64_t id, const absl::Status& status) {
+  auto text = std::make_shared<const std::string>(status.message());
+  const std::span<const std::byte> bytes = BytesOf(*text);
+  Reply(id, status.code(), ReadableBytes{bytes, std::move(text)});
+}
+
+void TlsService::Reply(uint64_t id, absl::StatusCode code, ReadableBytes body) {
+  std::string frame = PackFrame(ReplyFrame{{id, code}, body.bytes.size()});
+  outbox_.push_back({std::move(frame), std::move(body)});
+  if (sending_.empty()) Send();
+}
+
+void TlsService::Send() {
+  sending_.assign(std::make_move_iterator(outbox_.begin()), std::make_move_iterator(outbox_.end()));
+  outbox_.clear();
+  if (sending_.empty()) return;
+  progress_ = Clock::Real().Now();
+  std::vector<asio::const_buffer> buffers;
+  for (const Outgoing& reply : sending_) {
+    buffers.push_back(asio::buffer(reply.frame));
+    buffers.emplace_back(reply.body.bytes.data(), reply.body.bytes.size());
+  }
+  asio::async_write(stream_.stream(), buffers,
+                    [self = shared_from_this()](const ErrorCode& error, size_t) {
+                      self->sending_.clear();
+                      if (self->closed_) return;
+                      if (error || self->closing_) return self->Close();
+                      self->progress_ = Clock::Real().Now();
+                      self->Send();
+                      if (self->paused_) self->Continue();
+                    });
+}
+
+void TlsService::Close() {
+  if (std::exchange(closed_, true)) return;
+  timer_.cancel();
+  stream_.Close();
+  outbox_.clear();
+  if (const auto ended = std::exchange(ended_, nullptr)) ended();
+}
+
+}  // namespace tandem::transfer

@@ -1,0 +1,226 @@
+#include "transfer/tls_transport.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <map>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "base/status.h"
+#include "transfer/mailbox.h"
+#include "transfer/socket_address.h"
+#include "transfer/tls_requester.h"
+#include "transfer/tls_service.h"
+
+namespace tandem::transfer {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using ErrorCode = boost::system::error_code;
+
+/// A thread and what runs on it. Its methods but Post, context and Stop run there.
+class TlsTransport::Lane {
+ public:
+  explicit Lane(TlsTransport& transport)
+      : transport_(transport),
+        mailbox_(std::make_shared<Mailbox>([this](Mailbox::Task task) { Post(std::move(task)); })),
+        work_(context_.get_executor()),
+        thread_([this] { context_.run(); }) {}
+  ~Lane() { Stop(); }
+
+  asio::io_context& context() { return context_; }
+  template <typename Task>
+  void Post(Task task) {
+    asio::post(context_, std::move(task));
+  }
+
+  /// Ends all connections, once what they have begun has, and the thread.
+  void Stop() {
+    if (!thread_.joinable()) return;
+    mailbox_->Close();
+    Post([this] {
+      stopping_ = true;
+      while (!requesters_.empty()) {
+        const std::shared_ptr<TlsRequester> requester = requesters_.begin()->second;
+        requester->Drop(absl::CancelledError("the transport is closed"));
+      }
+      while (!services_.empty()) {
+        const std::shared_ptr<TlsService> service = *services_.begin();
+        service->Close();
+      }
+      work_.reset();
+    });
+    thread_.join();
+  }
+
+  void Submit(const std::string& endpoint, const SocketAddress& address,
+              std::vector<OutgoingRequest> requests) {
+    auto found = requesters_.find(endpoint);
+    if (found != requesters_.end() && found->second->IsStuck()) {
+      const std::shared_ptr<TlsRequester> stuck = found->second;
+      stuck->Drop(absl::UnavailableError(fmt::format("{} has fallen silent", endpoint)));
+      found = requesters_.end();
+    }
+    std::shared_ptr<TlsRequester> requester;
+    if (found != requesters_.end()) {
+      requester = found->second;
+    } else {
+      requester = std::make_shared<TlsRequester>(
+          context_, transport_.client_, transport_.security_.token.secret(),
+          TlsRequester::Peer{endpoint, address}, [this, endpoint] { requesters_.erase(endpoint); });
+      requesters_[endpoint] = requester;
+      requester->Start();
+    }
+    requester->Submit(std::move(requests));
+  }
+
+  void Accept(tcp::socket socket) {
+    if (stopping_) return;
+    auto key = std::make_shared<std::weak_ptr<TlsService>>();
+    auto service = std::make_shared<TlsService>(
+        std::move(socket), transport_.server_, transport_.security_.token, transport_.host_,
+        mailbox_, [this, key] { services_.erase(key->lock()); });
+    *key = service;
+    services_.insert(service);
+    service->Start();
+  }
+
+ private:
+  TlsTransport& transport_;
+  asio::io_context context_{1};
+  const std::shared_ptr<Mailbox> mailbox_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  bool stopping_ = false;
+  std::map<std::string, std::shared_ptr<TlsRequester>> requesters_;  // by endpoint
+  std::set<std::shared_ptr<TlsService>> services_;
+  std::thread thread_;
+};
+
+/// Accepts peers and hands them out to the lanes, on the first one's thread.
+class TlsTransport::Listener : public std::enable_shared_from_this<Listener> {
+ public:
+  explicit Listener(std::vector<std::unique_ptr<Lane>>& lanes)
+      : lanes_(lanes), acceptor_(lanes.front()->context()), retry_(lanes.front()->context()) {}
+
+  ErrorCode Listen(const std::string& host) {
+    const absl::StatusOr<SocketAddress> address = ResolveAddress(host, 0);
+    if (!address.ok()) return asio::error::host_not_found;
+    tcp::endpoint endpoint;
+    std::memcpy(endpoint.data(), address->get(), address->length);
+    endpoint.resize(address->length);
+    ErrorCode error, ignored;
+    acceptor_.close(ignored);
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
+    return error;
+  }
+  int port() {
+    ErrorCode ignored;
+    return acceptor_.local_endpoint(ignored).port();
+  }
+
+  void Accept() {
+    Lane& lane = *lanes_[next_++ % lanes_.size()];
+    acceptor_.async_accept(lane.context(), [self = shared_from_this(), &lane](
+                                               const ErrorCode& error, tcp::socket socket) {
+      if (!self->acceptor_.is_open()) return;
+      if (!error) {
+        auto accepted = std::make_shared<tcp::socket>(std::move(socket));
+        lane.Post([&lane, accepted] { lane.Accept(std::move(*accepted)); });
+        return self->Accept();
+      }
+      // Out of descriptors, say: trying again at once would only spin.
+      spdlog::warn("cannot accept a peer: {}", error.message());
+      self->retry_.expires_after(std::chrono::milliseconds(100));
+      self->retry_.async_wait([self](const ErrorCode&) {
+        if (self->acceptor_.is_open()) self->Accept();
+      });
+    });
+  }
+  void Close() {
+    ErrorCode ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Lane>>& lanes_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer retry_;
+  size_t next_ = 0;
+};
+
+TlsTransport::TlsTransport(ExtentHost& host) : host_(host) {}
+
+absl::StatusOr<std::unique_ptr<Transport>> TlsTransport::Create(const TransportOptions& options,
+                                                                ExtentHost& host) {
+  std::unique_ptr<TlsTransport> transport(new TlsTransport(host));
+  RETURN_IF_ERROR(transport->Open(options));
+  return transport;
+}
+
+absl::Status TlsTransport::Open(const TransportOptions& options) {
+  security_ = options.security;
+  if (options.protocol != "tcp") {
+    return absl::InvalidArgumentError(
+        fmt::format("protocol: {} cannot be used with TLS, which goes over TCP; accepted is tcp, "
+                    "or leave tls_ca_file, tls_cert_file and tls_key_file out",
+                    options.protocol));
+  }
+  ASSIGN_OR_RETURN(client_, MakeTlsClientContext(security_.files));
+  if (options.listen) {
+    ASSIGN_OR_RETURN(server_, MakeTlsServerContext(security_.files));
+  }
+  const absl::StatusOr<SocketAddress> address = ResolveAddress(options.hostname, 0);
+  if (!address.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("local_hostname: {}", std::string(address.status().message())));
+  }
+  for (int i = 0; i < std::max(1, options.connections); ++i) {
+    lanes_.push_back(std::make_unique<Lane>(*this));
+  }
+  if (!options.listen) return absl::OkStatus();
+  auto listener = std::make_shared<Listener>(lanes_);
+  ErrorCode error = listener->Listen(options.hostname);
+  // A name may reach this host without being the address of one of its interfaces.
+  if (error) error = listener->Listen("0.0.0.0");
+  if (error) {
+    return absl::UnavailableError(fmt::format("cannot listen for data on local_hostname {}: {}",
+                                              options.hostname, error.message()));
+  }
+  port_ = listener->port();
+  endpoint_ = FormatEndpoint(options.hostname, port_);
+  listener_ = std::move(listener);
+  lanes_.front()->Post([listener = listener_] { listener->Accept(); });
+  return absl::OkStatus();
+}
+
+TlsTransport::~TlsTransport() {
+  if (listener_ != nullptr) {
+    lanes_.front()->Post([listener = std::move(listener_)] { listener->Close(); });
+  }
+  for (const std::unique_ptr<Lane>& lane : lanes_) lane->Stop();
+}
+
+bool TlsTransport::HasGone(const std::string& endpoint, TimePoint deadline) {
+  const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
+  return address.ok() && RefusesConnections(*address, deadline);
+}
+
+void TlsTransport::SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,
+                            std::vector<OutgoingRequest> requests) {
+  lanes_[lane]->Post(
+      [lane = lanes_[lane].get(), endpoint, address, requests = std::move(requests)]() mutable {
+        lane->Submit(endpoint, address, std::move(requests));
+      });
+}
+
+}  // namespace tandem::transfer

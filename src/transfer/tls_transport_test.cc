@@ -1,0 +1,149 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "base/scoped_fd.h"
+#include "base/testing/test_certificates.h"
+#include "transfer/socket_address.h"
+#include "transfer/transport.h"
+
+namespace tandem::transfer {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+TimePoint In(Duration wait) { return Clock::Real().Now() + wait; }
+
+/// Gives and takes anything, in one buffer.
+class OpenHost : public ExtentHost {
+ public:
+  absl::StatusOr<ReadableBytes> OpenForRead(const Extent& extent) override {
+    return ReadableBytes{std::span(*memory_).first(extent.length), memory_};
+  }
+  absl::StatusOr<WritableBytes> OpenForWrite(const Extent& extent) override {
+    return WritableBytes{std::span(*memory_).first(extent.length), memory_};
+  }
+  absl::Status Publish(const HeldObject&) override { return absl::OkStatus(); }
+  absl::Status PublishChecked(const HeldObject&) override { return absl::OkStatus(); }
+  absl::Status CheckGrant(const Extent&, Access, const ExtentGrant&) override {
+    return absl::OkStatus();
+  }
+  void Forget(const Extent&) override {}
+
+ private:
+  const std::shared_ptr<std::vector<std::byte>> memory_ =
+      std::make_shared<std::vector<std::byte>>(2 << 20);
+};
+
+class TlsTransportTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Transport> Make(const Security& security, bool listen = true) {
+    auto transport =
+        Transport::Create({.hostname = "127.0.0.1", .listen = listen, .security = security}, host_);
+    EXPECT_TRUE(transport.ok()) << transport.status();
+    return *std::move(transport);
+  }
+  Security PoolSecurity() { return {true, certificates_.files(), token_}; }
+
+  /// What becomes of a read; it has to end long before its deadline.
+  absl::Status Read(Transport& peer, const std::string& endpoint) {
+    auto buffer = std::make_shared<std::vector<std::byte>>(2 << 20);
+    const TimePoint start = Clock::Real().Now();
+    const absl::Status status = peer.Read(endpoint, {{{0, 2 << 20, 1}, {*buffer, buffer}}})
+                                    ->Wait(In(seconds(60)), seconds(50));
+    EXPECT_LT(Clock::Real().Now() - start, seconds(20)) << status;
+    return status;
+  }
+  void ExpectFailure(const absl::Status& status, absl::StatusCode code, const char* reason) {
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("127.0.0.1:"));
+  }
+
+  const TestCertificates certificates_;
+  const BearerToken token_ = *BearerToken::Of("word");
+  OpenHost host_;
+};
+
+TEST_F(TlsTransportTest, NeedsNoCertificateToOnlyAsk) {
+  const auto owner = Make(PoolSecurity());
+  const auto peer = Make({true, {certificates_.ca()}, token_}, /*listen=*/false);
+  const absl::Status read = Read(*peer, owner->endpoint());
+  EXPECT_TRUE(read.ok()) << read;
+  EXPECT_EQ(peer->endpoint(), "");
+}
+
+TEST_F(TlsTransportTest, RefusesPeersWithoutTheToken) {
+  const auto owner = Make(PoolSecurity());
+  Security other = PoolSecurity();
+  other.token = *BearerToken::Of("other");
+  ExpectFailure(Read(*Make(other), owner->endpoint()), absl::StatusCode::kUnauthenticated,
+                "is not the one");
+  other.token = {};
+  ExpectFailure(Read(*Make(other), owner->endpoint()), absl::StatusCode::kUnauthenticated,
+                "none was sent");
+}
+
+TEST_F(TlsTransportTest, TrustsOnlyOwnersWithACertificateForTheirAddress) {
+  const auto owner = Make(PoolSecurity());
+  const TestCertificates others, elsewhere("DNS:elsewhere");
+  Security stranger = PoolSecurity();
+  stranger.files.ca = others.ca();
+  ExpectFailure(Read(*Make(stranger), owner->endpoint()), absl::StatusCode::kUnavailable,
+                "is not trusted");
+  const auto mislabelled = Make({true, elsewhere.files(), token_});
+  const auto peer = Make({true, {elsewhere.ca()}, token_}, /*listen=*/false);
+  ExpectFailure(Read(*peer, mislabelled->endpoint()), absl::StatusCode::kUnavailable, "mismatch");
+}
+
+TEST_F(TlsTransportTest, VerifiesPeersIfToldTo) {
+  Security security = PoolSecurity();
+  security.files.verify_clients = true;
+  const auto owner = Make(security);
+  EXPECT_TRUE(Read(*Make(PoolSecurity()), owner->endpoint()).ok());
+  const auto peer = Make({true, {certificates_.ca()}, token_}, /*listen=*/false);
+  ExpectFailure(Read(*peer, owner->endpoint()), absl::StatusCode::kUnavailable, "certificate");
+}
+
+TEST_F(TlsTransportTest, EndsInTimeBetweenPlainAndTls) {
+  const auto secured = Make(PoolSecurity()), plain = Make({});
+  EXPECT_TRUE(absl::IsUnavailable(Read(*plain, secured->endpoint())));
+  EXPECT_FALSE(Read(*secured, plain->endpoint()).ok());
+  // Both are as good as before.
+  EXPECT_TRUE(Read(*secured, secured->endpoint()).ok());
+  EXPECT_TRUE(Read(*plain, plain->endpoint()).ok());
+}
+
+TEST_F(TlsTransportTest, EndsWithPeersThatDoNotShakeHands) {
+  auto owner = Make(PoolSecurity());
+  const ScopedFd silent(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address = *ResolveEndpoint(owner->endpoint());
+  ASSERT_EQ(connect(silent.get(), address.get(), address.length), 0);
+  ASSERT_EQ(send(silent.get(), "\x16\x03", 2, 0), 2);
+  EXPECT_TRUE(Read(*Make(PoolSecurity()), owner->endpoint()).ok());
+  owner.reset();
+  char byte;
+  EXPECT_LE(recv(silent.get(), &byte, 1, 0), 0);
+}
+
+TEST_F(TlsTransportTest, NamesTheOptionThatIsWrong) {
+  const auto failure = [&](const TransportOptions& options) {
+    const absl::Status status = Transport::Create(options, host_).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(failure({.hostname = "127.0.0.1", .protocol = "rdma", .security = PoolSecurity()}),
+              HasSubstr("protocol: rdma cannot be used with TLS"));
+  EXPECT_THAT(failure({.hostname = "127.0.0.1", .security = {true, {certificates_.ca()}, {}}}),
+              HasSubstr("tls_cert_file is not set"));
+  EXPECT_THAT(failure({.hostname = "127.0.0.1",
+                       .security = {true, {"", certificates_.certificate(), certificates_.key()}}}),
+              HasSubstr("tls_ca_file is not set"));
+  EXPECT_THAT(failure({.hostname = "no.such.host.invalid", .security = PoolSecurity()}),
+              HasSubstr("local_hostname"));
+}
+
+}  // namespace
+}  // namespace tandem::transfer

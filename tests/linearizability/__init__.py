@@ -1,0 +1,1 @@
+"""A linearizability check of the store under faults: docs/linearizability.md tells how it works."""

@@ -1,0 +1,251 @@
+"""The processes of a run: masters, owners of segments, clients; how each is started and struck."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+from etcd import Etcd
+from hosts import A, B, Hosts, ip
+from linearizability import plan as plans
+
+START_SECONDS = 20
+NUMBERS_OF_A_CLIENT = 1_000_000
+
+
+class Client:
+    """One worker process, with what it is told and what it says."""
+
+    def __init__(self, cluster, name, drawn, first_number):
+        self.name, self.segment, self.host = name, "", drawn.host
+        self.history = cluster.directory / f"{name}.history"
+        self._log = cluster.directory / f"{name}.log"
+        options = {"name": name, "seed": drawn.seed, "keys": cluster.plan.keys,
+                   "pool": cluster.plan.pool, "segment": drawn.segment,
+                   "hostname": cluster.hostnames[drawn.host], "master": cluster.master_addresses,
+                   "history": str(self.history), "first_number": first_number,
+                   "pause": 0.04 * harness.PATIENCE}
+        with open(self._log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*cluster.inside(drawn.host), sys.executable, "-B", "-m", "linearizability.worker",
+                 json.dumps(options)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                env=python_environment())
+
+    def wait_ready(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.end()
+            raise AssertionError(f"{self.name} did not start:\n{self.log()}")
+        self.segment = line.strip()
+
+    def tell(self, text):
+        """Ignored by one that was killed."""
+        try:
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def expect(self, word):
+        line = self.process.stdout.readline().strip()
+        if line != word and self.process.wait(timeout=10) != -signal.SIGKILL:
+            raise AssertionError(f"{self.name} ended with {self.process.returncode} instead of "
+                                 f"saying '{word}':\n{self.log()}")
+
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def python_environment():
+    """For the store's module; the interpreter itself is not instrumented."""
+    environment = os.environ | {
+        "PYTHONPATH": f"{harness.SOURCE / 'tests'}:{harness.BUILD / 'python'}"}
+    if not harness.SANITIZED:
+        return environment
+    kind = "tsan" if "thread" in harness.SANITIZED_BY else "asan"
+    # The runtime, and with it the library whose exceptions it watches.
+    libraries = [subprocess.run(["g++", f"-print-file-name=lib{name}.so"], capture_output=True,
+                                text=True, check=True).stdout.strip() for name in (kind, "stdc++")]
+    suppressions = harness.SOURCE / "cmake" / "tsan_suppressions.txt"
+    return environment | {"UCX_MEM_EVENTS": "n", "ASAN_OPTIONS": "detect_leaks=0",
+                          "TSAN_OPTIONS": f"suppressions={suppressions}",
+                          "LD_PRELOAD": " ".join(libraries)}
+
+
+class Cluster:
+    """A run's processes. Use it as a context; leaving it ends them all."""
+
+    def __init__(self, plan, directory):
+        self.plan, self.directory = plan, pathlib.Path(directory)
+        self.network, self.etcd = None, None
+        self.masters, self.owners, self.clients, self.ended = [], [], [], []
+        self._started = 0  # clients
+        self._owners_started = 0
+        self.hostnames = [A, B] if plan.hosts == 2 else ["127.0.0.1"]
+
+    def inside(self, host):
+        if self.network is None:
+            return []
+        return ["ip", "netns", "exec", (self.network.a, self.network.b)[host]]
+
+    def _namespace(self, host):
+        return None if self.network is None else (self.network.a, self.network.b)[host]
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self):
+        if self.plan.hosts == 2:
+            self.network = Hosts().__enter__()
+        if self.plan.masters > 1:
+            self.etcd = Etcd(self.directory)
+        for i in range(self.plan.masters):
+            self.masters.append(self._master(i))
+        for master in self.masters:
+            master.wait_ready(START_SECONDS)
+        self.master_addresses = ",".join(f"{self.hostnames[0]}:{master.ports['rpc']}"
+                                         for master in self.masters)
+        harness.wait_until(self.leader, START_SECONDS, "a leader")
+        for host in self.plan.owners:
+            self.owners.append(self.start_owner(self.owner_name(), host))
+        for owner in self.owners:
+            owner.wait_ready(START_SECONDS)
+        for drawn in self.plan.clients:
+            self.clients.append(self.start_client(drawn))
+        for client in self.clients:
+            client.wait_ready()
+
+    def _master(self, number):
+        flags = ["--rpc_port=0", f"--rpc_address={self.hostnames[0]}", "--metrics_port=0",
+                 f"--client_ttl={plans.CLIENT_TTL:.0f}", f"--default_kv_lease_ttl={plans.LEASE_MILLISECONDS}",
+                 f"--put_start_discard_timeout_sec={plans.DISCARD_TIMEOUT}",
+                 f"--put_start_release_timeout_sec={plans.RELEASE_TIMEOUT}"]
+        if self.plan.snapshot:
+            flags += ["--enable_snapshot", "--snapshot_interval_seconds=1",
+                      f"--snapshot_backup_dir={self.directory}"]
+        if self.etcd is not None:
+            flags += ["--enable_ha", f"--etcd_endpoints={self.etcd.endpoint}",
+                      f"--etcd_lease_seconds={plans.LEASE_SECONDS}"]
+        return harness.Role(f"master{number}", ["master", *flags], self.directory,
+                            namespace=self._namespace(0), ready_flag="--ready_file",
+                            host=self.hostnames[0]).start(wait=False)
+
+    def start_owner(self, name, host):
+        return harness.Role(name, ["store", "serve", f"--master={self.master_addresses}",
+                                   "--metadata-server=P2PHANDSHAKE",
+                                   f"--local-hostname={self.hostnames[host]}",
+                                   f"--segment-size={self.plan.segment}"],
+                            self.directory, namespace=self._namespace(host)).start(wait=False)
+
+    def owner_name(self):
+        self._owners_started += 1
+        return f"owner{self._owners_started - 1}"
+
+    def segment_of(self, owner):
+        host = self.plan.owners[self.owners.index(owner)]
+        return f"{self.hostnames[host]}:{owner.ports['data']}"
+
+    def start_client(self, drawn):
+        number, self._started = self._started, self._started + 1
+        return Client(self, f"client{number}", drawn, (number + 1) * NUMBERS_OF_A_CLIENT)
+
+    def admin(self, master, path):
+        """The body of an admin page; empty if there is no answer."""
+        result = subprocess.run([*self.inside(0), "curl", "-sS", "--max-time", "1",
+                                 f"http://{master.host}:{master.ports['metrics']}{path}"],
+                                capture_output=True, text=True)
+        return result.stdout if result.returncode == 0 else ""
+
+    def leader(self):
+        for master in self.masters:
+            if master.process.poll() is None and self.admin(master, "/role").strip() == "leader":
+                return master
+        return None
+
+    def segments(self):
+        """Those that the leader knows, or None without one."""
+        leader = self.leader()
+        return None if leader is None else set(self.admin(leader, "/get_all_segments").split())
+
+    def metric(self, name):
+        leader = self.leader()
+        text = "" if leader is None else self.admin(leader, "/metrics")
+        found = re.search(rf"^{name} (\S+)$", text, re.M)
+        return None if found is None else float(found.group(1))
+
+    def run_python(self, program):
+        return subprocess.run([*self.inside(0), sys.executable, "-c", program],
+                              env=python_environment(), capture_output=True, text=True,
+                              timeout=60 * harness.PATIENCE)
+
+    def drop_connections(self):
+        """Breaks every TCP connection to a master and between owners and others."""
+        ports = [m.ports["rpc"] for m in self.masters] + [o.ports["data"] for o in self.owners]
+        for host in range(self.plan.hosts):
+            for port in ports:
+                subprocess.run([*self.inside(host), "ss", "-K", "sport", "=", f":{port}"],
+                               capture_output=True)
+
+    def cut(self, cut):
+        ip("-n", self.network.b, "link", "set", self.network.link_b, "down" if cut else "up",
+           check=False)
+
+    def lose_packets(self, lose):
+        change = ["add", "dev", self.network.link_b, "root", "netem", "loss", "20%"] if lose else [
+            "del", "dev", self.network.link_b, "root"]
+        subprocess.run([*self.inside(1), "tc", "qdisc", *change], capture_output=True)
+
+    def __exit__(self, *_):
+        for client in [*self.clients, *self.ended]:
+            client.end()
+        for role in [*self.owners, *self.masters]:
+            role.kill()
+        if self.etcd is not None:
+            self.etcd.stop()
+        if self.network is not None:
+            self.network.__exit__()
+
+    def sanitizer_reports(self):
+        return [f"{path.name}:\n{text}" for path in self.directory.glob("*.log")
+                if "Sanitizer" in (text := path.read_text(errors="replace"))
+                or "runtime error:" in text]
+
+
+class Watch(threading.Thread):
+    """Notices that the machine itself stood still, which no process can be blamed for."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.longest = 0.0
+        self._stopped = threading.Event()
+
+    def run(self):
+        before = time.monotonic()
+        while not self._stopped.wait(0.02):
+            now = time.monotonic()
+            self.longest = max(self.longest, now - before)
+            before = now
+
+    def stop(self):
+        self._stopped.set()
+        self.join()
+        return self.longest

@@ -1,0 +1,135 @@
+"""Several masters and a real etcd: one leads, clients follow it, and nothing committed is lost when
+it dies or stands still."""
+
+import http.client
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+from etcd import Etcd
+
+LEASE_SECONDS = 3
+# An election after the lease has run out, and owners that register again.
+FAILOVER_SECONDS = 2 * LEASE_SECONDS
+
+
+class HighAvailabilityTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="tandem-test-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.etcd = Etcd(self.directory)
+        self.addCleanup(self.etcd.stop)
+        self.masters = [self.start_master(i) for i in range(3)]
+        harness.wait_until(lambda: self.leaders(), 20, "a leader")
+        self.addresses = ",".join(f"127.0.0.1:{m.ports['rpc']}" for m in self.masters)
+        self.nodes = [self.start_node(i) for i in range(2)]
+
+    def start_master(self, number):
+        master = harness.Role(
+            f"master{number}", ["master", "--rpc_port=0", "--rpc_address=127.0.0.1",
+                                "--metrics_port=0", "--enable_ha",
+                                f"--etcd_endpoints={self.etcd.endpoint}", "--cluster_id=test",
+                                f"--etcd_lease_seconds={LEASE_SECONDS}"],
+            self.directory, ready_flag="--ready_file").start()
+        self.addCleanup(master.stop)
+        return master
+
+    def start_node(self, number):
+        node = harness.Role(f"node{number}", ["store", "serve", f"--master={self.addresses}",
+                                              "--metadata-server=P2PHANDSHAKE",
+                                              "--segment-size=64MB"], self.directory).start()
+        self.addCleanup(node.stop)
+        return node
+
+    def role_of(self, master):
+        connection = http.client.HTTPConnection("127.0.0.1", master.ports["metrics"], timeout=0.5)
+        try:
+            connection.request("GET", "/role")
+            return connection.getresponse().read().decode().strip()
+        except OSError:
+            return "gone"
+        finally:
+            connection.close()
+
+    def leaders(self):
+        return [master for master in self.masters if self.role_of(master) == "leader"]
+
+    def store(self, *arguments, stdin=b""):
+        return subprocess.run([harness.PROGRAM, "store", *arguments, f"--master={self.addresses}"],
+                              input=stdin, capture_output=True, timeout=60 * harness.PATIENCE)
+
+    def put(self, key, value):
+        result = self.store("put", key, "-", stdin=value)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+
+    def keys(self):
+        return self.store("ls").stdout.decode().split()
+
+    def assert_all_is_there(self, values):
+        for key, value in values.items():
+            self.assertEqual(self.store("get", key).stdout, value)
+
+    def test_one_leads_and_clients_follow_it(self):
+        values = {f"key{i}": os.urandom(10_000 + i) for i in range(6)}
+        for key, value in values.items():
+            self.put(key, value)
+        self.put("removed", b"value")
+        for _ in range(2):
+            leaders = self.leaders()
+            self.assertEqual(len(leaders), 1)
+            self.assertEqual(self.store("rm", "removed").returncode, 0)
+            leaders[0].kill()
+            start = time.monotonic()
+            harness.wait_until(lambda: set(values) <= set(self.keys()), 20,
+                               "the objects at a new leader")
+            self.assertLess(time.monotonic() - start, FAILOVER_SECONDS * harness.PATIENCE)
+            self.assertEqual(set(self.keys()), set(values))
+            self.assert_all_is_there(values)
+            self.put("removed", b"again")  # which was removed
+            leaders[0].restart()
+        self.assertEqual(len(self.leaders()), 1)
+
+    def test_a_leader_that_stands_still_leads_no_more(self):
+        self.put("before", b"value")
+        old = self.leaders()[0]
+        old.signal(signal.SIGSTOP)
+        try:
+            harness.wait_until(lambda: self.store("get", "before").stdout == b"value", 30,
+                               "the object at a new leader")
+            self.put("after", b"value")
+        finally:
+            old.signal(signal.SIGCONT)
+        # It finds out before it answers anybody.
+        self.assertNotEqual(self.role_of(old), "leader")
+        self.assertEqual(self.keys(), ["after", "before"])
+        self.assertEqual(len(self.leaders()), 1)
+
+    def test_a_leader_that_stops_hands_over_at_once(self):
+        self.put("key", b"value")
+        leader = self.leaders()[0]
+        self.assertEqual(leader.stop(), 0)
+        start = time.monotonic()
+        harness.wait_until(lambda: self.store("get", "key").stdout == b"value", 20,
+                           "the object at a new leader")
+        self.assertLess(time.monotonic() - start, LEASE_SECONDS * harness.PATIENCE)
+
+    def test_without_etcd_nobody_leads(self):
+        self.put("key", b"value")
+        self.etcd.process.send_signal(signal.SIGSTOP)
+        try:
+            harness.wait_until(lambda: not self.leaders(), 20, "the leader to step down")
+            self.assertNotEqual(self.store("get", "key", "--timeout=1").returncode, 0)
+        finally:
+            self.etcd.process.send_signal(signal.SIGCONT)
+        harness.wait_until(lambda: self.store("get", "key").stdout == b"value", 30,
+                           "the object, once etcd is back")
+
+
+if __name__ == "__main__":
+    unittest.main()
