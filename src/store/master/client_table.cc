@@ -1,6 +1,7 @@
 #include "store/master/client_table.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace tandem::store {
 namespace {
@@ -12,6 +13,11 @@ constexpr size_t kRemovalsPerResponse = 20'000;
 
 ClientTable::Client& ClientTable::Find(const std::string& client_id) {
   return clients_.try_emplace(client_id, Client{.acknowledged = first_sequence_}).first->second;
+}
+
+size_t ClientTable::NumberOfMap(const std::string& key) {
+  // The maps' own hash uses the lower bits.
+  return absl::Hash<std::string>{}(key) >> (std::numeric_limits<size_t>::digits - 8);
 }
 
 void ClientTable::Hear(const std::string& client_id, TimePoint now) {
@@ -58,7 +64,7 @@ void ClientTable::AddRemoval(const std::string& owner, proto::ObjectExtent remov
   Client& client = found->second;
   const proto::Extent& extent = removal.extent();
   client.removed[extent.on_disk()].insert(extent.generation());
-  removals_by_key_[removal.key()].push_back(
+  removals_by_key_[NumberOfMap(removal.key())][removal.key()].push_back(
       {&found->first, client.acknowledged + client.removals.size() + 1, may_be_on_disk});
   client.removals.push_back(std::move(removal));
   client.changed->NotifyAll();
@@ -89,11 +95,12 @@ void ClientTable::PopRemoval(const std::string& client_id, Client& client) {
   const proto::ObjectExtent& removal = client.removals.front();
   client.removed[removal.extent().on_disk()].erase(removal.extent().generation());
   ++client.acknowledged;
-  const auto of_key = removals_by_key_.find(removal.key());
+  RemovalsByKey& removals = removals_by_key_[NumberOfMap(removal.key())];
+  const auto of_key = removals.find(removal.key());
   std::erase_if(of_key->second, [&](const Removal& pending) {
     return *pending.client_id == client_id && pending.sequence == client.acknowledged;
   });
-  if (of_key->second.empty()) removals_by_key_.erase(of_key);
+  if (of_key->second.empty()) removals.erase(of_key);
   client.removals.pop_front();
 }
 
@@ -116,8 +123,9 @@ std::vector<std::string> ClientTable::TakeOverDisk(const std::string& disk_id,
 
 std::vector<proto::PendingOwner> ClientTable::PendingFor(const std::string& key) const {
   std::vector<proto::PendingOwner> owners;
-  const auto of_key = removals_by_key_.find(key);
-  if (of_key == removals_by_key_.end()) return owners;
+  const RemovalsByKey& removals = removals_by_key_[NumberOfMap(key)];
+  const auto of_key = removals.find(key);
+  if (of_key == removals.end()) return owners;
   for (const Removal& pending : of_key->second) {
     proto::PendingOwner owner;
     owner.set_client_id(*pending.client_id);

@@ -86,12 +86,18 @@ class ClientTable {
     bool may_be_on_disk;
   };
 
+  using RemovalsByKey = absl::flat_hash_map<std::string, std::vector<Removal>>;
+  static constexpr size_t kMaps = 256;
+
   Client& Find(const std::string& client_id);
+  static size_t NumberOfMap(const std::string& key);
   void PopRemoval(const std::string& client_id, Client& client);
 
   const uint64_t first_sequence_;
   absl::node_hash_map<std::string, Client> clients_;
-  absl::flat_hash_map<std::string, std::vector<Removal>> removals_by_key_;  // not acknowledged
+  /// Not acknowledged. In many small maps: one of a million keys would stop all for as long as it
+  /// takes to grow.
+  std::array<RemovalsByKey, kMaps> removals_by_key_;
   size_t active_ = 0;
 };
 

@@ -4,6 +4,9 @@ namespace tandem::store {
 namespace {
 
 constexpr Duration kRound = std::chrono::milliseconds(100);
+/// Between two steps of an eviction: a mutex that is let go and taken again at once is seldom given
+/// to those who wait for it.
+constexpr Duration kBreath = std::chrono::microseconds(100);
 /// A round that comes later than this was held up, and the calls that clients made with it.
 constexpr Duration kStall = std::chrono::milliseconds(500);
 
@@ -29,7 +32,7 @@ void Maintenance::Run() {
     if (now - round > kStall) master_.ForgiveSilence(now - round);
     round = now;
     master_.Maintain();
-    while (master_.ContinueEviction()) std::this_thread::yield();
+    while (master_.ContinueEviction()) std::this_thread::sleep_for(kBreath);
   }
 }
 

@@ -365,7 +365,6 @@ proto::OffloadResponse Master::Offload(const proto::OffloadRequest& request) {
   }
   catalog_.offloading().TakeBack(*segment, clock_.Now());
   segment->has_disk = true;
-  catalog_.offloading().Choose(clock_.Now());
   catalog_.EvictAboveWatermark(clock_.Now());
   if (response.refused_size() == 0) {
     const auto changed = clients_.Changed(request.client_id());
@@ -404,6 +403,8 @@ proto::PutStartResponse Master::PutStart(const proto::PutStartRequest& request) 
                           : kInvalidParams);
     if (put != nullptr) DescribeReplicas(*put, terms, result, segments);
   }
+  // One step for the whole call: one for each key would make all others wait for the sum.
+  catalog_.EvictAboveWatermark(now);
   return response;
 }
 

@@ -10,7 +10,7 @@ namespace tandem::store {
 namespace {
 
 // Takes a fraction of a millisecond, for which all other calls wait.
-constexpr size_t kEvictedAtOnce = 256;
+constexpr size_t kEvictedAtOnce = 64;
 
 bool Names(const proto::PutEndItem& item, const Replica& replica) {
   return std::find(item.generations().begin(), item.generations().end(), replica.generation) !=
@@ -72,8 +72,6 @@ ErrorCode ObjectCatalog::StartPut(const PutRequest& request, TimePoint now, cons
   for (const Replica& replica : added.replicas) {
     replica.segment->occupants[replica.generation] = &added;
   }
-  offloading_.Choose(now);
-  EvictAboveWatermark(now);
   *put = &added;
   return kOk;
 }
@@ -406,22 +404,24 @@ bool ObjectCatalog::Describe(const MountedSegment& segment, uint64_t generation,
 void ObjectCatalog::DropReplicasOn(MountedSegment& segment, TimePoint now) {
   offloading_.TakeBack(segment, now);
   segment.unconfirmed.clear();
-  absl::flat_hash_set<Object*> objects;
-  for (const auto& [generation, object] : segment.occupants) objects.insert(object);
-  for (const auto& [generation, object] : segment.stored) objects.insert(object);
-  segment.occupants.clear();
-  segment.stored.clear();
+  const auto in_memory = std::exchange(segment.occupants, {});
+  const auto on_disk = std::exchange(segment.stored, {});
   segment.stored_bytes = 0;
-  for (Object* object : objects) {
+  const auto drop = [&](Object& object) {
     const auto gone =
-        std::remove_if(object->replicas.begin(), object->replicas.end(),
+        std::remove_if(object.replicas.begin(), object.replicas.end(),
                        [&](const Replica& replica) { return replica.segment == &segment; });
-    object->replicas.erase(gone, object->replicas.end());
-    if (object->replicas.empty()) {
-      Erase(*object);
+    object.replicas.erase(gone, object.replicas.end());
+    if (object.replicas.empty()) {
+      Erase(object);
     } else {
-      Relist(*object, now);
+      Relist(object, now);
     }
+  };
+  for (const auto& [generation, object] : in_memory) drop(*object);
+  for (const auto& [generation, object] : on_disk) {
+    // In both places it is one object, which has been dropped.
+    if (!in_memory.contains(generation)) drop(*object);
   }
 }
 
@@ -461,6 +461,7 @@ void ObjectCatalog::ReleaseStalePuts(TimePoint now) {
 }
 
 void ObjectCatalog::EvictAboveWatermark(TimePoint now) {
+  offloading_.Choose(now);
   const double capacity = double(segments_.capacity());
   const double excess =
       double(segments_.used()) - options_.eviction_high_watermark_ratio * capacity;

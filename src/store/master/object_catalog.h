@@ -76,7 +76,7 @@ class ObjectCatalog {
   /// An owner's disk holds that one no more.
   void DropStored(MountedSegment& segment, uint64_t generation, TimePoint now);
   Offloading& offloading() { return offloading_; }
-  /// Starts an eviction if so much is in use.
+  /// Starts an eviction, or has objects stored ahead of one, if so much is in use; does one step.
   void EvictAboveWatermark(TimePoint now);
 
   /// As Register, from a snapshot: until the owner registers the same, it may be outdated.
@@ -109,8 +109,8 @@ class ObjectCatalog {
   /// Ends puts that started put_start_release_timeout ago.
   void ReleaseStalePuts(TimePoint now);
 
-  /// An eviction of many objects goes in steps, one with each put: does the next step of the one
-  /// under way. False if there is nothing more to do.
+  /// An eviction of many objects goes in steps, one with each call that puts: does the next step of
+  /// the one under way. False if there is nothing more to do.
   bool ContinueEviction(TimePoint now);
 
   const ObjectIndex& index() const { return index_; }
