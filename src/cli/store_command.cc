@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "base/log.h"
+#include "base/status.h"
 #include "cli/accepted_value.h"
 #include "cli/commands.h"
+#include "cli/metrics_endpoint.h"
 #include "cli/ready_file.h"
 #include "cli/store_operations.h"
 #include "cli/store_top.h"
@@ -19,6 +23,7 @@ struct StoreFlags {
   store::ReplicateConfig replicate;
   std::string key, file = "-", prefix, ready_file;
   std::vector<std::string> keys;
+  std::optional<int> metrics_port;
   bool force = false;
   TopOptions top;
 };
@@ -33,10 +38,13 @@ absl::Status ServeSegment(const StoreFlags& flags) {
   const std::string& segment = (*client)->segment_name();
   spdlog::info("lending {} bytes as segment {} to the pool of {}", (*client)->segment_bytes(),
                segment, options.master);
-  const int port = std::stoi(segment.substr(segment.rfind(':') + 1));
-  if (const absl::Status told = WriteReadyFile(flags.ready_file, {{"data", port}}); !told.ok()) {
-    return told;
+  std::map<std::string, int> ports = {{"data", std::stoi(segment.substr(segment.rfind(':') + 1))}};
+  std::unique_ptr<http::Server> endpoint;
+  if (flags.metrics_port.has_value()) {
+    ASSIGN_OR_RETURN(endpoint, ServeMetrics(*flags.metrics_port, options.security, metrics));
+    ports["metrics"] = endpoint->port();
   }
+  if (const absl::Status told = WriteReadyFile(flags.ready_file, ports); !told.ok()) return told;
   termination.Wait();
   return absl::OkStatus();
 }
@@ -79,6 +87,10 @@ void AddCommonFlags(CLI::App& app, StoreOptions& options) {
 void AddCommands(CLI::App& app, StoreFlags& flags) {
   CLI::App* serve = app.add_subcommand("serve", "lend memory to the pool until stopped");
   serve->add_option("--segment-size", flags.segment_size, "such as 4GB")->transform(ByteSize(1));
+  serve
+      ->add_option("--metrics-port", flags.metrics_port,
+                   "serve /metrics there; 0 lets the system choose (default: nowhere)")
+      ->transform(Port());
   serve->add_option("--ready-file", flags.ready_file, "written once it serves");
 
   CLI::App* put = app.add_subcommand("put", "store a file's bytes under a key");

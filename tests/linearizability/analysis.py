@@ -37,9 +37,10 @@ def load(paths):
 class Analysis:
     """Finds the violations of a run."""
 
-    def __init__(self, plan, disturbances, calls, notes):
+    def __init__(self, plan, disturbances, calls, notes, lost_on_disks):
         self._plan, self._disturbances, self._calls = plan, disturbances, calls
-        self._allowed = Allowances(evicting=plan.pool == "evicting", retried=disturbances.master)
+        self._allowed = Allowances(
+            evicting=plan.pool == "evicting" or lost_on_disks > 0, retried=disturbances.master)
         self._operations = collections.defaultdict(list)
         self.violations = [f"{note['by']}: {note['violation']} ({note['keys'][0]})"
                            for note in notes]

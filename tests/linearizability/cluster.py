@@ -1,5 +1,6 @@
 """The processes of a run: masters, owners of segments, clients; how each is started and struck."""
 
+import collections
 import json
 import os
 import pathlib
@@ -14,9 +15,17 @@ import harness
 from etcd import Etcd
 from hosts import A, B, Hosts, ip
 from linearizability import plan as plans
+from linearizability.small_disk import SmallDisk
 
 START_SECONDS = 20
 NUMBERS_OF_A_CLIENT = 1_000_000
+# What masters count where an object goes although its owner lives.
+LOSSES = ("master_evicted_unstored_key_count", "master_disk_dropped_key_count",
+          "master_disk_lost_replicas_total")
+SERVED = "tandem:store_disk_served_bytes_total"
+OFFLOADED = "master_offloaded_key_count"
+DISK_METRICS = "|".join((*LOSSES, SERVED, OFFLOADED, "master_offload_failed_key_count",
+                         "tandem:store_disk_failed_"))
 
 
 class Client:
@@ -27,7 +36,7 @@ class Client:
         self.history = cluster.directory / f"{name}.history"
         self._log = cluster.directory / f"{name}.log"
         options = {"name": name, "seed": drawn.seed, "keys": cluster.plan.keys,
-                   "pool": cluster.plan.pool, "segment": drawn.segment,
+                   "pool": cluster.plan.pool, "disk": cluster.plan.disk, "segment": drawn.segment,
                    "hostname": cluster.hostnames[drawn.host], "master": cluster.master_addresses,
                    "history": str(self.history), "first_number": first_number,
                    "pause": 0.04 * harness.PATIENCE}
@@ -91,7 +100,8 @@ class Cluster:
 
     def __init__(self, plan, directory):
         self.plan, self.directory = plan, pathlib.Path(directory)
-        self.network, self.etcd = None, None
+        self.network, self.etcd, self.small_disk = None, None, None
+        self.tally = collections.Counter()  # by metric, of processes that were killed
         self.masters, self.owners, self.clients, self.ended = [], [], [], []
         self._started = 0  # clients
         self._owners_started = 0
@@ -116,6 +126,8 @@ class Cluster:
     def _start(self):
         if self.plan.hosts == 2:
             self.network = Hosts().__enter__()
+        if self.plan.disk == "small disk":
+            self.small_disk = SmallDisk(self.directory / "disk", plans.DISK_BYTES)
         if self.plan.masters > 1:
             self.etcd = Etcd(self.directory)
         for i in range(self.plan.masters):
@@ -142,6 +154,11 @@ class Cluster:
         if self.plan.snapshot:
             flags += ["--enable_snapshot", "--snapshot_interval_seconds=1",
                       f"--snapshot_backup_dir={self.directory}"]
+        if self.plan.disk != "no disk":
+            watermark = plans.DISK_WATERMARK[self.plan.pool]
+            flags += ["--enable_offload", f"--root_fs_dir={self.directory / 'disk'}",
+                      f"--eviction_high_watermark_ratio={watermark}",
+                      f"--eviction_ratio={watermark / 5}"]
         if self.etcd is not None:
             flags += ["--enable_ha", f"--etcd_endpoints={self.etcd.endpoint}",
                       f"--etcd_lease_seconds={plans.LEASE_SECONDS}"]
@@ -153,7 +170,7 @@ class Cluster:
         return harness.Role(name, ["store", "serve", f"--master={self.master_addresses}",
                                    "--metadata-server=P2PHANDSHAKE",
                                    f"--local-hostname={self.hostnames[host]}",
-                                   f"--segment-size={self.plan.segment}"],
+                                   f"--segment-size={self.plan.segment}", "--metrics-port=0"],
                             self.directory, namespace=self._namespace(host)).start(wait=False)
 
     def owner_name(self):
@@ -168,10 +185,10 @@ class Cluster:
         number, self._started = self._started, self._started + 1
         return Client(self, f"client{number}", drawn, (number + 1) * NUMBERS_OF_A_CLIENT)
 
-    def admin(self, master, path):
-        """The body of an admin page; empty if there is no answer."""
-        result = subprocess.run([*self.inside(0), "curl", "-sS", "--max-time", "1",
-                                 f"http://{master.host}:{master.ports['metrics']}{path}"],
+    def admin(self, role, path, host=0):
+        """The body of a page of the port for metrics; empty if there is no answer."""
+        result = subprocess.run([*self.inside(host), "curl", "-sS", "--max-time", "1",
+                                 f"http://{self.hostnames[host]}:{role.ports['metrics']}{path}"],
                                 capture_output=True, text=True)
         return result.stdout if result.returncode == 0 else ""
 
@@ -188,9 +205,25 @@ class Cluster:
 
     def metric(self, name):
         leader = self.leader()
-        text = "" if leader is None else self.admin(leader, "/metrics")
-        found = re.search(rf"^{name} (\S+)$", text, re.M)
-        return None if found is None else float(found.group(1))
+        found = None if leader is None else self._metrics(leader, name + "$").get(name)
+        return found
+
+    def _metrics(self, role, names):
+        """Those of a master or an owner whose names match."""
+        host = 0 if role in self.masters else self.plan.owners[self.owners.index(role)]
+        text = self.admin(role, "/metrics", host)
+        return {name: float(value) for name, value in re.findall(r"^(\S+) (\S+)$", text, re.M)
+                if re.match(names, name)}
+
+    def count(self, roles):
+        """Adds to the tally what these have counted of disks, at their end."""
+        for role in roles:
+            if self.plan.disk != "no disk" and role.process.poll() is None:
+                self.tally.update(self._metrics(role, DISK_METRICS))
+
+    def lost_on_disks(self):
+        """How many objects masters have counted that neither memory nor disk could keep."""
+        return sum(self.tally[name] for name in LOSSES)
 
     def run_python(self, program):
         return subprocess.run([*self.inside(0), sys.executable, "-c", program],
@@ -223,6 +256,8 @@ class Cluster:
             self.etcd.stop()
         if self.network is not None:
             self.network.__exit__()
+        if self.small_disk is not None:
+            self.small_disk.leave()
 
     def sanitizer_reports(self):
         return [f"{path.name}:\n{text}" for path in self.directory.glob("*.log")

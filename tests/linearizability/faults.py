@@ -68,7 +68,8 @@ class Faults:
         self._struck.add(target.name)
         now = time.monotonic_ns()
         window = [now, math.inf]
-        self.disturbances.windows.append(window)
+        if what[0] != "fill":  # Which makes no call fail.
+            self.disturbances.windows.append(window)
         if what[1] in ("master", "leader", "connections", "packets") or what[0] == "partition":
             self.disturbances.master.append(window)
         self.disturbances.log.append(f"{(now / 1e9 - self._start):6.2f} s: {fault.kind} "
@@ -97,13 +98,14 @@ class Faults:
         """What a fault strikes, or None if there is none of it left."""
         cluster = self._cluster
         alive = {"client": cluster.clients, "owner": cluster.owners, "master": cluster.masters,
-                 "leader": [cluster.leader()]}.get(kind, [_Network])
+                 "leader": [cluster.leader()], "disk": [cluster.small_disk]}.get(kind, [_Network])
         return alive[fault.choice % len(alive)] if alive else None
 
     # Each strikes, and returns how that is mended and which segments are in doubt until then.
 
     def _kill(self, target):
         cluster = self._cluster
+        cluster.count([target] if target in [*cluster.masters, *cluster.owners] else [])
         target.process.kill()
         target.process.wait()
         if target in cluster.clients:
@@ -147,6 +149,10 @@ class Faults:
         segments = ([target.segment] if target in cluster.clients else
                     [cluster.segment_of(target)] if target in cluster.owners else [])
         return lambda: target.process.send_signal(signal.SIGCONT), segments
+
+    def _fill(self, target):
+        target.fill()
+        return target.empty, []
 
     def _drop(self, target):
         self._cluster.drop_connections()

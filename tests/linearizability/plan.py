@@ -5,6 +5,7 @@ import random
 
 SETTINGS = ("one host", "two hosts", "several masters")
 POOLS = ("roomy", "full", "evicting")
+DISKS = ("no disk", "disk", "small disk")  # a small one is a file system of its own, and is filled
 CLIENT_TTL = 2.0       # seconds; also of --client_ttl
 CALL_TIMEOUT = 3.0     # of every call of a client
 # Longer than owners take to tell the master what readers hold.
@@ -27,7 +28,12 @@ FAULTS = {
 SECONDS = {"pause client": (1.5, 4.0), "pause owner": (2.6, 3.4), "pause owner briefly": (0.2, 0.5),
            "pause master": (0.3, 2.5), "kill master": (0.1, 0.8), "kill owner": (0.3, 1.5),
            "partition": (2.6, 3.4), "partition briefly": (0.2, 0.5), "lose packets": (1.0, 2.0),
-           "kill leader": (5.0, 6.0), "pause leader": (4.5, 6.5)}
+           "kill leader": (5.0, 6.0), "pause leader": (4.5, 6.5), "fill disk": (1.0, 3.0)}
+# With owners' disks: for the tier memory is full long before it is for puts.
+DISK_WATERMARK = {"roomy": 0.01, "evicting": 0.1}
+# Of the file system that is filled. Each owner takes half of what is free there when it starts, so
+# that a few of them want more than there is.
+DISK_BYTES = 12 * MEBIBYTE
 
 
 @dataclasses.dataclass
@@ -59,9 +65,10 @@ class Plan:
     keys: list
     seconds: float
     faults: list
+    disk: str       # of the owners: one of DISKS
 
 
-def draw(seed, setting=None, pool=None):
+def draw(seed, setting=None, pool=None, disk=None):
     rng = random.Random(seed)
     drawn = rng.choices(SETTINGS, (5, 3, 3))[0]
     setting = setting or drawn
@@ -77,8 +84,16 @@ def draw(seed, setting=None, pool=None):
         kind = rng.choice(FAULTS[setting])
         faults.append(Fault(rng.uniform(0.5, seconds - 2), kind,
                             rng.uniform(*SECONDS.get(kind, (0, 0))), rng.randrange(1 << 16)))
-    return Plan(seed, setting, pool, rng.random() < 0.3 and setting != "several masters", hosts,
+    snapshot = rng.random() < 0.3 and setting != "several masters"
+    keys = [f"key/{i}" for i in range(rng.choice([4, 8]))]
+    # Drawn last, from the seed alone: all else is as it was before there were disks.
+    drawn = rng.choices(DISKS, (4, 3, 3))[0]
+    # Where everything is pinned nothing goes to disk.
+    disk = "no disk" if pool == "full" else disk or drawn
+    if disk == "small disk":
+        faults += [Fault(rng.uniform(0.5, seconds - 2), "fill disk",
+                         rng.uniform(*SECONDS["fill disk"]), 0) for _ in range(rng.choice([1, 2]))]
+    return Plan(seed, setting, pool, snapshot, hosts,
                 3 if setting == "several masters" else 1, owners,
                 (64 if pool == "roomy" else 12) * MEBIBYTE, clients,
-                [f"key/{i}" for i in range(rng.choice([4, 8]))], seconds,
-                sorted(faults, key=lambda fault: fault.at))
+                keys, seconds, sorted(faults, key=lambda fault: fault.at), disk)

@@ -20,7 +20,7 @@ import unittest
 import harness
 from linearizability import plan as plans
 from linearizability.analysis import Analysis, load
-from linearizability.cluster import Cluster, Watch
+from linearizability.cluster import LOSSES, OFFLOADED, SERVED, Cluster, Watch
 from linearizability.faults import Faults
 
 RECOVERY_SECONDS = 10
@@ -35,11 +35,12 @@ class Result:
     faults: list
     counts: collections.Counter
     stalled: float
+    tally: collections.Counter
 
 
-def run_seed(seed, directory, setting=None, pool=None):
+def run_seed(seed, directory, setting=None, pool=None, disk=None):
     """One run; its histories stay in `directory`."""
-    plan = plans.draw(seed, setting, pool)
+    plan = plans.draw(seed, setting, pool, disk)
     (pathlib.Path(directory) / "plan.json").write_text(
         json.dumps(dataclasses.asdict(plan), indent=1))
     violations = []
@@ -48,13 +49,15 @@ def run_seed(seed, directory, setting=None, pool=None):
         watch.start()
         disturbances = _drive(cluster, violations)
         stalled = watch.stop()
+        cluster.count([*cluster.masters, *cluster.owners])
         _check_accounting(cluster, violations)
         violations += cluster.sanitizer_reports()
     (pathlib.Path(directory) / "disturbances.json").write_text(
         json.dumps(dataclasses.asdict(disturbances), indent=1))
-    analysis = Analysis(plan, disturbances, *load(pathlib.Path(directory).glob("*.history")))
+    analysis = Analysis(plan, disturbances, *load(pathlib.Path(directory).glob("*.history")),
+                        cluster.lost_on_disks())
     violations += analysis.run()
-    return Result(plan, violations, disturbances.log, analysis.counts(), stalled)
+    return Result(plan, violations, disturbances.log, analysis.counts(), stalled, cluster.tally)
 
 
 def _drive(cluster, violations):
@@ -104,6 +107,14 @@ def _check_accounting(cluster, violations):
                           f"of {cluster.metric('master_key_count')} keys")
 
 
+def disk_words(result):
+    if result.plan.disk == "no disk":
+        return ""
+    return (f", {result.plan.disk}: {result.tally[OFFLOADED]:.0f} objects stored, "
+            f"{result.tally[SERVED]:.0f} bytes served, "
+            f"{sum(result.tally[name] for name in LOSSES):.0f} lost")
+
+
 def run_and_report(seed, options):
     """Runs a seed, again if the machine stood still; returns its result or None if it was skipped."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix=f"tandem-linearizability-{seed}-"))
@@ -111,7 +122,8 @@ def run_and_report(seed, options):
         for _ in range(3):
             shutil.rmtree(directory)
             directory.mkdir()
-            result = run_seed(seed, directory, options.setting, options.pool)
+            result = run_seed(seed, directory, options.setting, options.pool,
+                              options.disk)
             if result.stalled < LONGEST_STALL * harness.PATIENCE:
                 break
     except unittest.SkipTest as reason:
@@ -119,10 +131,12 @@ def run_and_report(seed, options):
         shutil.rmtree(directory)
         return None
     except Exception as error:  # A process that died by itself, say: the other seeds go on.
-        result = Result(plans.draw(seed, options.setting, options.pool), [f"not run: {error}"], [],
-                        collections.Counter(), 0)
+        result = Result(plans.draw(seed, options.setting, options.pool, options.disk),
+                        [f"not run: {error}"], [], collections.Counter(), 0,
+                        collections.Counter())
     plan = result.plan
     print(f"seed {seed}: {'FAILED' if result.violations else 'ok'} ({plan.setting}, {plan.pool}"
+          f"{disk_words(result)}"
           f"{', snapshot' if plan.snapshot else ''}; {sum(result.counts.values())} operations; "
           f"{'; '.join(result.faults)})", flush=True)
     if result.violations:
@@ -144,6 +158,7 @@ def main(arguments=None):
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--setting", choices=plans.SETTINGS, help="instead of what the seed draws")
     parser.add_argument("--pool", choices=plans.POOLS, help="instead of what the seed draws")
+    parser.add_argument("--disk", choices=plans.DISKS, help="instead of what the seed draws")
     parser.add_argument("--keep", default=tempfile.gettempdir(), help="where failed runs are kept")
     options = parser.parse_args(arguments)
     os.makedirs(options.keep, exist_ok=True)
@@ -154,9 +169,11 @@ def main(arguments=None):
     faults = collections.Counter(" ".join(fault.split(": ")[1].split(" for ")[0].split()[:2])
                                  for result in results for fault in result.faults)
     operations = sum((result.counts for result in results), collections.Counter())
+    tally = sum((result.tally for result in results), collections.Counter())
     failed = [result.plan.seed for result in results if result.violations]
     print(f"{len(results)} runs, {len(failed)} failed{f': {failed}' if failed else ''}\n"
-          f"operations: {dict(operations.most_common())}\nfaults: {dict(faults.most_common())}")
+          f"operations: {dict(operations.most_common())}\nfaults: {dict(faults.most_common())}\n"
+          f"disks: {dict(tally.most_common())}")
     return 1 if failed else 0
 
 

@@ -94,7 +94,8 @@ class Worker:
         keys = self.some_keys()
         config = ReplicateConfig()
         config.replica_num = self.rng.choice([1, 1, 1, 2])
-        config.with_hard_pin = self.options["pool"] != "evicting"
+        config.with_hard_pin = (self.options["pool"] != "evicting" and
+                                self.options["disk"] == "no disk")
         preferred = self.rng.choice(["", *self.options["segments"]])
         config.preferred_segment = preferred
         details = {"numbers": [], "sizes": [], "replicas": config.replica_num,

@@ -34,8 +34,9 @@ MasterMetrics::MasterMetrics(MetricRegistry& registry)
                                 "Objects that were written to their owners' disks")),
       offloaded_bytes(AddCounter(registry, "master_offloaded_size_bytes",
                                  "Bytes that were written to owners' disks")),
-      offload_failures(AddCounter(registry, "master_offload_failures_total",
-                                  "Objects that an owner was asked to store on disk and did not")),
+      offload_failed_keys(
+          AddCounter(registry, "master_offload_failed_key_count",
+                     "Objects that an owner was asked to store on disk and did not")),
       evicted_unstored_keys(AddCounter(registry, "master_evicted_unstored_key_count",
                                        "Objects evicted, with offload, that no disk had")),
       disk_dropped_keys(AddCounter(registry, "master_disk_dropped_key_count",

@@ -42,7 +42,7 @@ class MasterMetrics {
   prometheus::Counter& lost_replicas;
   prometheus::Counter& offloaded_keys;
   prometheus::Counter& offloaded_bytes;
-  prometheus::Counter& offload_failures;
+  prometheus::Counter& offload_failed_keys;
   prometheus::Counter& evicted_unstored_keys;
   prometheus::Counter& disk_dropped_keys;
   prometheus::Counter& lost_on_disk;

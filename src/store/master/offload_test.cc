@@ -154,12 +154,17 @@ TEST_F(OffloadTest, MemoryWaitsForTheDiskUntilThereIsNoOther) {
   EXPECT_GT(pool_.metrics.evicted_unstored_keys.Value(), 0);
 }
 
+TEST_F(OffloadTest, ACallThatFailsIsNoObjectThatTheDiskDidNotTake) {
+  pool_.metrics.CountCall("offload", /*failed=*/true);
+  EXPECT_EQ(pool_.metrics.offload_failed_keys.Value(), 0);
+}
+
 TEST_F(OffloadTest, WhatTheDiskDidNotTakeIsEvictedAsEver) {
   Put(0, 90);
   ASSERT_EQ(Offload("a").objects_size(), 10);
   EXPECT_THAT(Offload("a").objects(),
               IsEmpty());  // nothing was stored, and it is not asked for again
-  EXPECT_EQ(pool_.metrics.offload_failures.Value(), 10);
+  EXPECT_EQ(pool_.metrics.offload_failed_keys.Value(), 10);
   Put(90, 91);
   EXPECT_FALSE(pool_.Exists(Key(0)));
   EXPECT_TRUE(pool_.Exists(Key(6)));

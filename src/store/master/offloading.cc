@@ -89,7 +89,7 @@ void Offloading::TakeBack(MountedSegment& segment, TimePoint now) {
     const auto occupant = segment.occupants.find(generation);
     if (occupant == segment.occupants.end()) continue;  // removed meanwhile
     Object& object = *occupant->second;
-    if (!object.on_disk()) metrics_.offload_failures.Increment();
+    if (!object.on_disk()) metrics_.offload_failed_keys.Increment();
     object.offload = Object::Offload::kNone;
     order_.Settle(object, now);
   }
