@@ -18,7 +18,7 @@ import harness
 MEGABYTE = 1 << 20
 RPCS = ["mount_segment", "unmount_segment", "ping", "register_objects", "put_start", "put_end",
         "put_revoke", "get_replica_list", "exist_key", "remove", "remove_by_regex", "remove_all",
-        "confirm_removals", "report_lost_replicas", "list_keys", "list_segments"]
+        "confirm_removals", "report_lost_replicas", "list_keys", "list_segments", "offload"]
 METRICS = ["master_allocated_bytes", "master_total_capacity_bytes", "master_key_count",
            "master_soft_pin_key_count", "master_active_clients", "master_segment_count",
            "master_fragmentation_ratio", "master_value_size_bytes_count",
@@ -135,6 +135,7 @@ class MasterContractTest(unittest.TestCase):
         self.assertEqual(self.metric("master_put_end_failures_total"), 0)
         self.assertNotEqual(self.store("get", "none").returncode, 0)
         self.assertGreaterEqual(self.metric("master_get_replica_list_failures_total"), 1)
+        self.master.expect_logged(r"memory: 1024 of \d+ bytes .* keys: 1,", seconds=20)
 
     def test_flags_that_set_times_and_shares(self):
         self.start_master("--default_kv_lease_ttl=0", "--client_ttl=1",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 
 import harness
 
@@ -49,6 +50,16 @@ class StoreCommandTest(unittest.TestCase):
         result = self.run_store(*arguments, **options)
         self.assertEqual(result.returncode, code, result.stderr.decode())
         return result.stderr.decode()
+
+    def test_a_node_shows_its_metrics(self):
+        node = self.start_node("shown", "--metrics-port=0")
+        with urllib.request.urlopen(f"http://127.0.0.1:{node.ports['metrics']}/metrics",
+                                    timeout=10) as response:
+            self.assertIn("tandem:store_disk_served_bytes_total 0\n", response.read().decode())
+        taken = self.run_store("serve", "--segment-size=64MB", f"--metadata-server={self.metadata}",
+                               f"--metrics-port={node.ports['metrics']}")
+        self.assertEqual(taken.returncode, 1)
+        self.assertIn("--metrics-port chooses another port", taken.stderr.decode())
 
     def test_objects_go_in_and_come_out(self):
         value = os.urandom(14 << 20)

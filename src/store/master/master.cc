@@ -541,10 +541,18 @@ void Master::StopWaiting() {
 }
 
 template <typename Matches>
-proto::RemoveManyResponse Master::RemoveMatching(Matches matches, bool force,
-                                                 uint32_t wait_milliseconds) {
+proto::RemoveManyResponse Master::RemoveMatching(const std::string& pattern, Matches matches,
+                                                 bool force, uint32_t wait_milliseconds) {
   proto::RemoveManyResponse response;
   std::vector<proto::Tombstone> removed;
+  // Of what an owner who is away holds, up to which generation it goes as well: what was put before
+  // this call, but nothing that stays, as it has a lease or is being written.
+  uint64_t buried = 0;
+  {
+    MutexLock lock(mutex_);
+    AwaitRecovery();
+    buried = catalog_.next_generation() - 1;
+  }
   // Other calls get their turn between two sets.
   for (size_t set = 0; set < ObjectIndex::kSets; ++set) {
     MutexLock lock(mutex_);
@@ -554,7 +562,13 @@ proto::RemoveManyResponse Master::RemoveMatching(Matches matches, bool force,
       if (matches(object.key)) keys.push_back(object.key);
     });
     std::erase_if(keys, [&](const std::string& key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return catalog_.Remove(key, force, clock_.Now()) != kOk;
+      if (catalog_.Remove(key, force, clock_.Now()) == kOk) return false;
+      if (const Object* kept = catalog_.index().Find(key)) {
+        for (const Replica& replica : kept->replicas) {
+          buried = std::min(buried, replica.generation - 1);
+        }
+      }
+      return true;
     });
     response.set_removed(response.removed() + static_cast<int64_t>(keys.size()));
     ListPending(keys, *response.mutable_pending());
@@ -564,6 +578,7 @@ proto::RemoveManyResponse Master::RemoveMatching(Matches matches, bool force,
   }
   if (log_ != nullptr) log_->Append(removed);
   MutexLock lock(mutex_);
+  catalog_.tombstones().AddMatching(pattern, buried);
   AwaitPending(wait_milliseconds, *response.mutable_pending());
   return response;
 }
@@ -577,13 +592,14 @@ proto::RemoveManyResponse Master::RemoveByRegex(const proto::RemoveByRegexReques
     refused.set_code(kInvalidParams);
     return refused;
   }
-  return RemoveMatching([&](const std::string& key) { return RE2::PartialMatch(key, pattern); },
-                        request.force(), request.wait_milliseconds());
+  return RemoveMatching(
+      request.pattern(), [&](const std::string& key) { return RE2::PartialMatch(key, pattern); },
+      request.force(), request.wait_milliseconds());
 }
 
 proto::RemoveManyResponse Master::RemoveAll(const proto::RemoveAllRequest& request) {
-  return RemoveMatching([](const std::string&) { return true; }, request.force(),
-                        request.wait_milliseconds());
+  return RemoveMatching(
+      "", [](const std::string&) { return true; }, request.force(), request.wait_milliseconds());
 }
 
 proto::ResultsResponse Master::ReportLostReplicas(const proto::ReportLostReplicasRequest& request) {

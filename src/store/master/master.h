@@ -81,8 +81,10 @@ class Master {
   MountedSegment* FindOwn(const std::string& client_id, const std::string& segment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unmount(MountedSegment& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Removes all keys for which `matches`, which are those in which `pattern` is found.
   template <typename Matches>
-  proto::RemoveManyResponse RemoveMatching(Matches matches, bool force, uint32_t wait_milliseconds);
+  proto::RemoveManyResponse RemoveMatching(const std::string& pattern, Matches matches, bool force,
+                                           uint32_t wait_milliseconds);
   using PendingOwners = google::protobuf::RepeatedPtrField<proto::PendingOwner>;
   /// Fills `pending` with the owners that have yet to forget one of these keys, each once.
   void ListPending(const std::vector<std::string>& keys, PendingOwners& pending)

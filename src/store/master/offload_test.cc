@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 constexpr uint64_t kUnit = 4096;
 
@@ -287,6 +288,76 @@ TEST_F(OffloadTest, AnOwnerThatCameBackRegistersItsDisk) {
   EXPECT_EQ(pool_.Get(Key(0), true).extents(0).segment(), "c");
   EXPECT_EQ(pool_.Get(Key(2), true).size(), 2 * kUnit);
   EXPECT_EQ(pool_.Put("b", Key(0), kUnit), kObjectExists);
+}
+
+/// While an owner is away that has objects on its disk.
+class RemoveManyTest : public OffloadTest {
+ protected:
+  RemoveManyTest() {
+    FillMemoryAndDisk();
+    before_ = pool_.Get(Key(0), true).extents(0).generation();
+    pool_.Pass(seconds(11));
+    pool_.Mount("b", 10 * kUnit);
+  }
+  void RemoveAll(bool force = true) {
+    proto::RemoveAllRequest request;
+    request.set_force(force);
+    ASSERT_EQ(pool_.master.RemoveAll(request).code(), kOk);
+  }
+  int RemoveByRegex(const std::string& pattern) {
+    proto::RemoveByRegexRequest request;
+    request.set_pattern(pattern);
+    return pool_.master.RemoveByRegex(request).code();
+  }
+  /// The owner is back, with objects of that generation and the next ones: which it may not bring.
+  std::vector<std::string> ComeBack(const std::vector<std::string>& keys, uint64_t generation) {
+    pool_.Mount("c", 10 * kUnit);
+    std::vector<proto::HeldObject> held;
+    for (const std::string& key : keys) held.push_back(HeldOnDisk(key, "c", generation++));
+    return pool_.Register("c", held);
+  }
+
+  uint64_t before_ = 0;
+};
+
+TEST_F(RemoveManyTest, AllThatAnOwnerWhoIsAwayHoldsIsRemovedWithTheRest) {
+  RemoveAll();
+  ASSERT_EQ(pool_.Put("b", "new", kUnit), kOk);
+  const uint64_t after = pool_.Get("new", true).extents(0).generation() + 1;
+  EXPECT_THAT(ComeBack({Key(0)}, before_), ElementsAre(Key(0)));
+  EXPECT_THAT(ComeBack({Key(1)}, after), IsEmpty());
+  EXPECT_THAT(pool_.Keys(), UnorderedElementsAre("new", Key(1)));
+}
+
+TEST_F(RemoveManyTest, OfAPatternWhatMatchesIt) {
+  ASSERT_EQ(RemoveByRegex("^a/"), kOk);
+  ASSERT_EQ(RemoveByRegex("("), kInvalidParams);
+  EXPECT_THAT(ComeBack({"a/1", "b/a/1"}, before_), ElementsAre("a/1"));
+}
+
+TEST_F(RemoveManyTest, KeepsOutByTheLastSixteenPatterns) {
+  for (int i = 0; i < 17; ++i) ASSERT_EQ(RemoveByRegex("^" + std::to_string(i) + "$"), kOk);
+  ASSERT_EQ(RemoveByRegex("^1$"), kOk);  // known already
+  EXPECT_THAT(ComeBack({"0", "1", "16"}, before_), UnorderedElementsAre("1", "16"));
+}
+
+TEST_F(RemoveManyTest, WhatStaysAsItHasALeaseMayComeBackWithItsOwner) {
+  ASSERT_EQ(pool_.Put("b", "read", kUnit), kOk);
+  const uint64_t read = pool_.Get("read").extents(0).generation();
+  RemoveAll(/*force=*/false);
+  ASSERT_THAT(pool_.Keys(), ElementsAre("read"));
+  pool_.Pass(seconds(11));  // its owner dies, too
+  EXPECT_THAT(ComeBack({"read", Key(0)}, read), IsEmpty());
+  EXPECT_THAT(ComeBack({Key(2)}, before_), ElementsAre(Key(2)));
+}
+
+TEST_F(RemoveManyTest, WhatIsBeingPutMayComeBackWithItsOwner) {
+  const proto::PutStartResult started = pool_.Start("b", "put", kUnit);
+  RemoveAll();
+  ASSERT_EQ(pool_.End("b", "put", started), kOk);
+  const uint64_t put = pool_.Get("put", true).extents(0).generation();
+  pool_.Pass(seconds(11));
+  EXPECT_THAT(ComeBack({"put"}, put), IsEmpty());
 }
 
 TEST_F(OffloadTest, RegistersMemoryAndDiskOfOneObjectInAnyOrder) {

@@ -1,5 +1,7 @@
 #include "store/master/tombstones.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <span>
 
@@ -9,6 +11,7 @@ namespace tandem::store {
 namespace {
 
 constexpr size_t kMost = 1 << 20;
+constexpr size_t kMostPatterns = 16;
 
 uint64_t Hash(const std::string& key) { return Checksum64(std::as_bytes(std::span(key))); }
 
@@ -32,10 +35,27 @@ void Tombstones::Add(const proto::Tombstone& tombstone) {
   newest = std::max(newest, tombstone.generation());
 }
 
+void Tombstones::AddMatching(const std::string& pattern, uint64_t generation) {
+  if (pattern.empty()) {
+    all_below_ = std::max(all_below_, generation);
+    return;
+  }
+  std::erase_if(patterns_, [&](const Pattern& known) {
+    if (known.expression->pattern() != pattern) return false;
+    generation = std::max(generation, known.generation);
+    return true;
+  });
+  if (patterns_.size() == kMostPatterns) patterns_.pop_front();
+  patterns_.push_back({std::make_shared<const RE2>(pattern), generation});
+}
+
 bool Tombstones::Cover(const std::string& key, uint64_t generation) const {
   if (generation <= all_below_) return true;
   const auto found = generations_.find(Hash(key));
-  return found != generations_.end() && generation <= found->second;
+  if (found != generations_.end() && generation <= found->second) return true;
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
+    return generation <= pattern.generation && RE2::PartialMatch(key, *pattern.expression);
+  });
 }
 
 }  // namespace tandem::store

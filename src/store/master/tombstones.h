@@ -1,10 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "store/proto/store.pb.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace tandem::store {
 
@@ -17,11 +23,15 @@ class Tombstones {
   /// No object of that key whose generation is `generation` or less comes back.
   void Add(const std::string& key, uint64_t generation);
   void Add(const proto::Tombstone& tombstone);
+  /// As Add, of all keys in which `pattern`, a valid regular expression, is found; an empty one is
+  /// found in all. Remembers the last sixteen patterns, as each registration is compared with all.
+  void AddMatching(const std::string& pattern, uint64_t generation);
   static proto::Tombstone Make(const std::string& key, uint64_t generation);
   /// Whether a holder that was away may not register this.
   bool Cover(const std::string& key, uint64_t generation) const;
 
-  /// For a snapshot. What is older than those that are remembered is not among them.
+  /// For a snapshot. What is older than those that are remembered is not among them, nor what was
+  /// removed by a pattern.
   template <typename Visitor>
   void ForEach(Visitor visit) const {
     for (const auto& [hash, generation] : generations_) visit(hash, generation);
@@ -29,6 +39,11 @@ class Tombstones {
 
  private:
   absl::flat_hash_map<uint64_t, uint64_t> generations_;  // by the key's hash
+  struct Pattern {
+    std::shared_ptr<const re2::RE2> expression;
+    uint64_t generation;
+  };
+  std::deque<Pattern> patterns_;  // the last one used stands last
   uint64_t all_below_ = 0;
 };
 
