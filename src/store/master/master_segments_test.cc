@@ -312,6 +312,32 @@ TEST(MasterRegister, BringsNothingBackThatWasRemovedWhileItsOwnerWasAway) {
   EXPECT_THAT(pool.Keys(), ElementsAre("kept"));
 }
 
+TEST(MasterRegister, BringsNoYoungerReplicaBackOfWhatWasRemovedOrEvictedWithoutIt) {
+  Pool pool;
+  pool.Mount("a", kMegabyte);
+  pool.Mount("b", kMegabyte);
+  proto::ReplicateConfig both;
+  both.set_replica_num(2);
+  std::vector<proto::HeldObject> on_b;
+  for (const std::string key : {"removed", "evicted"}) {
+    ASSERT_EQ(pool.Put("a", key, 1000, both), kOk);
+    const proto::GetReplicasResult found = pool.Get(key, true);
+    ASSERT_EQ(found.extents_size(), 2);
+    ASSERT_EQ(found.extents(1).segment(), "b");
+    ASSERT_GT(found.extents(1).generation(), found.extents(0).generation());
+    on_b.push_back(Held(key, found));
+    *on_b.back().mutable_extent() = found.extents(1);
+  }
+  pool.Pass(seconds(11), {"a"});
+  ASSERT_EQ(pool.Get("removed", true).extents_size(), 1);
+  ASSERT_EQ(pool.Remove("removed"), kOk);
+  ASSERT_EQ(pool.Put("a", "all of the memory", kMegabyte), kOk);
+  ASSERT_FALSE(pool.Exists("evicted"));
+  pool.Mount("b", kMegabyte, true);
+  EXPECT_EQ(pool.Register("b", on_b).size(), 2u);
+  EXPECT_FALSE(pool.Exists("removed") || pool.Exists("evicted"));
+}
+
 TEST(MasterOptions, GenerationsOfALaterLifeAreHigher) {
   const uint64_t now = FirstGenerationOfNow();
   EXPECT_GT(now, uint64_t{1'700'000'000'000} << 20);

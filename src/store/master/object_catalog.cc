@@ -173,12 +173,12 @@ ErrorCode ObjectCatalog::FindAndLease(const std::string& key, TimePoint now,
 ErrorCode ObjectCatalog::Remove(const std::string& key, bool force, TimePoint now) {
   const Object* found = nullptr;
   if (const ErrorCode code = Find(key, &found); code != kOk) {
-    if (code == kObjectNotFound) Bury(key, next_generation_ - 1);
+    if (code == kObjectNotFound) Bury(key);
     return code;
   }
   if (!force && found->lease.active(now)) return kObjectHasLease;
   if (found->lease.active(now)) remembered_[key] = found->lease.until();
-  Bury(key, NewestGeneration(*found));
+  Bury(key);
   Erase(*index_.Find(key), found->lease.active(now) ? Readers::kMayHold : Readers::kNone);
   return kOk;
 }
@@ -197,8 +197,9 @@ void ObjectCatalog::SweepRemembered(TimePoint now) {
   absl::erase_if(remembered_, [&](const auto& entry) { return entry.second <= now; });
 }
 
-void ObjectCatalog::Bury(const std::string& key, uint64_t generation) {
-  const proto::Tombstone tombstone = Tombstones::Make(key, generation);
+void ObjectCatalog::Bury(const std::string& key) {
+  // Replicas whose owners are away may be younger than those that are known.
+  const proto::Tombstone tombstone = Tombstones::Make(key, next_generation_ - 1);
   tombstones_.Add(tombstone);
   if (keep_removed_) removed_.push_back(tombstone);
 }
@@ -334,7 +335,7 @@ void ObjectCatalog::DropStored(MountedSegment& segment, uint64_t generation, Tim
   segment.stored_bytes -= object.size;
   metrics_.disk_dropped_keys.Increment();
   // As of one that was evicted: other holders that are away do not bring it back.
-  if (object.replicas.size() == 1) tombstones_.Add(object.key, generation);
+  if (object.replicas.size() == 1) tombstones_.Add(object.key, next_generation_ - 1);
   Detach(object, segment, generation, /*on_disk=*/true, now);
 }
 
@@ -507,7 +508,7 @@ uint64_t ObjectCatalog::Evict(uint64_t bytes, TimePoint now, size_t most_objects
       continue;
     }
     if (offloading_.enabled()) metrics_.evicted_unstored_keys.Increment();
-    tombstones_.Add(object->key, NewestGeneration(*object));
+    tombstones_.Add(object->key, next_generation_ - 1);
     Erase(*object);
   }
   return freed;

@@ -134,7 +134,8 @@ class ObjectCatalog {
   template <typename Predicate>
   void KeepReplicas(Object& object, Predicate keep, Readers readers = Readers::kNone);
   Object* FindPut(const std::string& writer, const proto::PutEndItem& item) const;
-  void Bury(const std::string& key, uint64_t generation);
+  /// Nothing comes back of what was put under that key until now.
+  void Bury(const std::string& key);
   bool SupersedeBy(const proto::HeldObject& held);
   bool RegisterOnDisk(MountedSegment& segment, const proto::HeldObject& held);
   /// The object of a held one's key, made if there is none.
