@@ -579,6 +579,13 @@ proto::RemoveManyResponse Master::RemoveMatching(const std::string& pattern, Mat
   if (log_ != nullptr) log_->Append(removed);
   MutexLock lock(mutex_);
   catalog_.tombstones().AddMatching(pattern, buried);
+  // What another call is removing is not there any more, but some may still read it.
+  std::vector<std::string> remembered;
+  catalog_.ForEachRemembered([&](const std::string& key) {
+    if (matches(key)) remembered.push_back(key);
+  });
+  ListPending(remembered, *response.mutable_pending());
+  for (proto::PendingOwner& owner : *response.mutable_pending()) owner.clear_keys();
   AwaitPending(wait_milliseconds, *response.mutable_pending());
   return response;
 }

@@ -331,6 +331,22 @@ TEST(MasterRemove, IsAMissForNobodyWhileOthersMayStillReadIt) {
   EXPECT_TRUE(put.get());
 }
 
+TEST(MasterRemove, OfAllWaitsForWhatAnotherIsRemovingAndOthersMayStillRead) {
+  Pool pool;
+  pool.Mount("a", 1 << 20);
+  pool.Put("a", "k", 1000);
+  pool.Get("k");
+  ASSERT_EQ(pool.Remove("k", true), kOk);
+  proto::RemoveAllRequest all;
+  all.set_force(true);
+  const proto::RemoveManyResponse removed = pool.master.RemoveAll(all);
+  EXPECT_EQ(removed.removed(), 0);
+  ASSERT_EQ(removed.pending_size(), 1);
+  EXPECT_EQ(removed.pending(0).client_id(), "a");
+  pool.Ping("a", pool.Ping("a").sequence());
+  EXPECT_EQ(pool.master.RemoveAll(all).pending_size(), 0);
+}
+
 TEST(MasterRemove, LeavesAPutAlone) {
   Pool pool;
   pool.Mount("a", 1 << 20);

@@ -62,6 +62,11 @@ class ObjectCatalog {
   /// Whether readers may still find an object that was removed, where they remember it: it had a
   /// lease, which still runs, and an owner has yet to forget it.
   bool MayBeRemembered(const std::string& key, TimePoint now);
+  /// Calls `visit` with the keys of which that may be so.
+  template <typename Visitor>
+  void ForEachRemembered(Visitor visit) const {
+    for (const auto& [key, until] : remembered_) visit(key);
+  }
   bool AnyRemembered() const { return !remembered_.empty(); }
   void SweepRemembered(TimePoint now);
   ErrorCode LoseReplica(const proto::LostReplica& replica, TimePoint now);
