@@ -11,8 +11,8 @@
 namespace tandem {
 namespace {
 
-// Half a core's second-level cache holds the piece until its checksum is made.
-constexpr size_t kPiece = 128 << 10;
+// A core's first-level cache holds the piece until its checksum is made.
+constexpr size_t kPiece = 16 << 10;
 // Shorter copies are often read soon, and cheaper through the caches.
 constexpr size_t kStreamFrom = 256 << 10;
 

@@ -2,6 +2,10 @@
 
 #include <openssl/sha.h>
 #include <xxhash.h>
+#ifdef TANDEM_XXH3_DISPATCH
+// Has the names of xxhash.h mean the widest instructions that the processor has.
+#include <xxh_x86dispatch.h>
+#endif
 
 namespace tandem {
 
