@@ -81,6 +81,13 @@ class TlsTransport::Lane {
     requester->Submit(std::move(requests));
   }
 
+  void Abandon(const std::string& endpoint) {
+    const auto found = requesters_.find(endpoint);
+    if (found == requesters_.end()) return;
+    const std::shared_ptr<TlsRequester> silent = found->second;
+    silent->Drop(absl::UnavailableError(fmt::format("{} was given up", endpoint)));
+  }
+
   void Accept(tcp::socket socket) {
     if (stopping_) return;
     auto key = std::make_shared<std::weak_ptr<TlsService>>();
@@ -213,6 +220,12 @@ TlsTransport::~TlsTransport() {
 bool TlsTransport::HasGone(const std::string& endpoint, TimePoint deadline) {
   const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
   return address.ok() && RefusesConnections(*address, deadline);
+}
+
+void TlsTransport::Abandon(const std::string& endpoint) {
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    lane->Post([lane = lane.get(), endpoint] { lane->Abandon(endpoint); });
+  }
 }
 
 void TlsTransport::SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,

@@ -19,6 +19,7 @@ class TlsTransport : public RequestTransport {
 
   const std::string& endpoint() const override { return endpoint_; }
   int port() const override { return port_; }
+  void Abandon(const std::string& endpoint) override;
   bool HasGone(const std::string& endpoint, TimePoint deadline) override;
 
  private:

@@ -114,6 +114,9 @@ class Transport {
                                             std::vector<PublishOperation> operations) = 0;
   virtual std::shared_ptr<Transfer> Forget(const std::string& endpoint,
                                            std::vector<ForgetOperation> operations) = 0;
+  /// Drops the connections to a peer that does not answer: what is in flight on them, whoever asked
+  /// for it, soon ends with an error and lets go of its buffers.
+  virtual void Abandon(const std::string& endpoint) = 0;
 };
 
 }  // namespace tandem::transfer

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/testing/test_certificates.h"
+#include "transfer/lent_bytes.h"
 #include "transfer/message.h"
 
 namespace tandem::transfer {
@@ -58,6 +59,9 @@ class FakeHost : public ExtentHost {
   absl::Status PublishChecked(const HeldObject& object) override { return Publish(object); }
   absl::Status CheckGrant(const Extent&, Access access, const ExtentGrant& grant) override {
     MutexLock lock(mutex_);
+    const bool goes_on = going_on_.WaitUntil(
+        mutex_, In(seconds(60)), [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !stopped_; });
+    EXPECT_TRUE(goes_on);
     const ExtentGrant& needed = access == Access::kRead    ? read_grant_
                                 : access == Access::kWrite ? write_grant_
                                                            : disk_grant_;
@@ -69,6 +73,16 @@ class FakeHost : public ExtentHost {
   }
 
   std::vector<std::byte>& memory() { return *memory_; }
+  /// Has whoever asks for something wait, as in a process that stands still.
+  void Stop() {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+  }
+  void GoOn() {
+    MutexLock lock(mutex_);
+    stopped_ = false;
+    going_on_.NotifyAll();
+  }
   void set_disk_grant(const ExtentGrant& grant) {
     MutexLock lock(mutex_);
     disk_grant_ = grant;
@@ -109,6 +123,8 @@ class FakeHost : public ExtentHost {
  private:
   const std::shared_ptr<std::vector<std::byte>> memory_;
   Mutex mutex_;
+  CondVar going_on_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 1;
   ExtentGrant read_grant_ ABSL_GUARDED_BY(mutex_){};
   ExtentGrant write_grant_ ABSL_GUARDED_BY(mutex_){};
@@ -364,6 +380,25 @@ TEST_P(TransportTest, TellsAGonePeerFromASilentOne) {
   EXPECT_FALSE(peer_->HasGone("nowhere", In(seconds(20))));
   // The deadline has passed before the host can say anything.
   EXPECT_FALSE(peer_->HasGone("192.0.2.1:1", Clock::Real().Now()));
+}
+
+TEST_P(TransportTest, LetsGoOfTheBytesOfAPeerThatIsAbandoned) {
+  const std::vector<std::byte> bytes(20 << 20);
+  LentBytes lent(bytes);
+  owner_host_.Stop();
+  const auto write = peer_->Write(owner_->endpoint(), {{{0, bytes.size(), 1}, lent.Lend()}});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(write->Wait(In(milliseconds(50)), seconds(20))));
+  EXPECT_FALSE(lent.WaitUntilReturned(In(milliseconds(1))));
+  peer_->Abandon(owner_->endpoint());
+  EXPECT_TRUE(lent.WaitUntilReturned(In(seconds(20))));
+  const absl::Status ended = write->Wait(In(seconds(20)), seconds(20));
+  EXPECT_FALSE(ended.ok() || absl::IsDeadlineExceeded(ended)) << ended;
+
+  owner_host_.GoOn();
+  const WritableBytes again = MakeBuffer(4096);
+  EXPECT_EQ(peer_->Write(owner_->endpoint(), {{{0, 4096, 1}, Readable(again)}})
+                ->Wait(In(seconds(20)), seconds(20)),
+            absl::OkStatus());
 }
 
 TEST_P(TransportTest, ClosingEndsWhatIsInFlight) {

@@ -69,6 +69,13 @@ absl::StatusOr<UcxRequester::ConnectionPointer> UcxRequester::Connect(
   return connection;
 }
 
+void UcxRequester::Abandon(const std::string& endpoint) {
+  const auto found = connections_.find(endpoint);
+  if (found == connections_.end()) return;
+  const ConnectionPointer silent = found->second;
+  Drop(silent, absl::UnavailableError(fmt::format("{} was given up", endpoint)));
+}
+
 void UcxRequester::CloseAll() {
   while (!connections_.empty()) {
     const ConnectionPointer connection = connections_.begin()->second;

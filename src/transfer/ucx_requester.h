@@ -26,6 +26,8 @@ class UcxRequester {
 
   void Submit(const std::string& endpoint, const SocketAddress& address,
               std::vector<OutgoingRequest> requests);
+  /// Drops the connection to a peer, if there is one.
+  void Abandon(const std::string& endpoint);
   void CloseAll();
 
  private:

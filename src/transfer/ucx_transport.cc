@@ -103,6 +103,13 @@ bool UcxTransport::HasGone(const std::string& endpoint, TimePoint deadline) {
   return address.ok() && RefusesConnections(*address, deadline);
 }
 
+void UcxTransport::Abandon(const std::string& endpoint) {
+  for (Lane& lane : lanes_) {
+    lane.worker->Post(
+        [requester = lane.requester.get(), endpoint] { requester->Abandon(endpoint); });
+  }
+}
+
 void UcxTransport::SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,
                             std::vector<OutgoingRequest> requests) {
   lanes_[lane].worker->Post([requester = lanes_[lane].requester.get(), endpoint, address,

@@ -22,6 +22,7 @@ class UcxTransport : public RequestTransport {
 
   const std::string& endpoint() const override { return endpoint_; }
   int port() const override { return port_; }
+  void Abandon(const std::string& endpoint) override;
   bool HasGone(const std::string& endpoint, TimePoint deadline) override;
 
  private:

@@ -16,6 +16,10 @@
 namespace tandem::store {
 namespace {
 
+// What was given up, but is under way, may end by itself.
+constexpr Duration kEndsByItself = std::chrono::milliseconds(200);
+constexpr Duration kBetweenWarnings = std::chrono::seconds(10);
+
 using transfer::HeldObject;
 using transfer::WritableBytes;
 
@@ -107,6 +111,7 @@ std::vector<ErrorCode> ObjectWriter::Put(std::span<const std::string> keys,
     }
     const std::vector<ErrorCode> ended = Distribute(filled, deadline);
     for (size_t i = 0; i < places.size(); ++i) some[places[i]] = ended[i];
+    for (PendingObject* object : filled) TakeBack(*object);
     codes.insert(codes.end(), some.begin(), some.end());
   }
   return codes;
@@ -192,6 +197,15 @@ absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimeP
       std::all_of(object.targets.begin(), object.targets.end(),
                   [](const PendingObject::Target& target) { return target.writer != nullptr; });
   if (straight) return absl::OkStatus();
+  const bool away =
+      std::none_of(object.targets.begin(), object.targets.end(),
+                   [](const PendingObject::Target& target) { return target.endpoint.empty(); });
+  if (away && value.size() == 1) {
+    object.Lend(value[0]);
+    object.object.checksum = Checksum64(value[0]);
+    object.has_checksum = true;
+    return absl::OkStatus();
+  }
   RETURN_IF_ERROR(TakeBytes(object, deadline));
   StreamingChecksum checksum;
   std::span<std::byte> rest = object.bytes();
@@ -233,7 +247,7 @@ void ObjectWriter::StartSending(PendingObject& object) {
     target.transfer =
         target.whole
             ? transport_.Put(target.endpoint, At(object.object, target.extent), target.grant,
-                             object.bytes())
+                             object.readable().bytes)
             : transport_.Write(target.endpoint, {{target.extent, object.readable(), target.grant}});
   }
 }
@@ -328,6 +342,18 @@ std::vector<ErrorCode> ObjectWriter::End(std::span<PendingObject* const> objects
     if (answered && codes[ended[i]] != kOk) Forget(object);
   }
   return codes;
+}
+
+void ObjectWriter::TakeBack(PendingObject& object) {
+  if (!object.lent().has_value()) return;
+  transfer::LentBytes& lent = *object.lent();
+  if (lent.WaitUntilReturned(Clock::Real().Now() + kEndsByItself)) return;
+  for (const PendingObject::Target& target : object.targets) {
+    if (target.transfer != nullptr) transport_.Abandon(target.endpoint);
+  }
+  while (!lent.WaitUntilReturned(Clock::Real().Now() + kBetweenWarnings)) {
+    spdlog::warn("a transfer of {} that was given up does not end", object.object.key);
+  }
 }
 
 void ObjectWriter::Forget(const PendingObject& object) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "store/client/revocations.h"
 #include "store/client/store_client.h"
+#include "transfer/lent_bytes.h"
 #include "transfer/shared_memory_writer.h"
 #include "transfer/transport.h"
 
@@ -40,8 +42,12 @@ class PendingObject : public Reservation {
 
   std::span<std::byte> bytes() override { return bytes_.bytes; }
   void set_bytes(transfer::WritableBytes bytes) { bytes_ = std::move(bytes); }
-  bool has_bytes() const { return bytes_.hold != nullptr; }
-  transfer::ReadableBytes readable() const { return {bytes_.bytes, bytes_.hold}; }
+  /// Of a put whose bytes stay where the caller has them.
+  void Lend(std::span<const std::byte> bytes) { lent_.emplace(bytes); }
+  std::optional<transfer::LentBytes>& lent() { return lent_; }
+  transfer::ReadableBytes readable() const {
+    return lent_.has_value() ? lent_->Lend() : transfer::ReadableBytes{bytes_.bytes, bytes_.hold};
+  }
 
   /// The master has been told how it ended.
   void Settle() { settled_ = true; }
@@ -64,6 +70,7 @@ class PendingObject : public Reservation {
 
  private:
   transfer::WritableBytes bytes_;
+  std::optional<transfer::LentBytes> lent_;
   const std::shared_ptr<Revocations> revocations_;
   bool settled_ = false;
 };

@@ -74,8 +74,9 @@ struct StoreClientCounters {
 };
 
 /// A member of the pool: lends a segment, puts and gets objects. Safe for use by several threads.
-/// Every call blocks its thread, at most until its deadline (plus nothing: transfers that outlive
-/// it keep their buffers alive by themselves). Results of batches stand in the order of the keys.
+/// Every call blocks its thread, at most until its deadline: transfers that outlive it keep their
+/// buffers alive by themselves. Only a Put takes a fraction of a second more to break off transfers
+/// that read the caller's bytes. Results of batches stand in the order of the keys.
 class StoreClient {
  public:
   /// Mounts the segment, registers at the metadata server and starts pinging. Errors name the
