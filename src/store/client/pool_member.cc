@@ -230,13 +230,20 @@ std::vector<int64_t> PoolMember::Find(std::span<const std::string> keys, const C
 std::vector<std::unique_ptr<ReadHandle>> PoolMember::Read(std::span<const std::string> keys,
                                                           TimePoint deadline,
                                                           std::vector<ErrorCode>* codes) {
+  return ReadSome(keys, {}, deadline, codes);
+}
+
+std::vector<std::unique_ptr<ReadHandle>> PoolMember::ReadSome(
+    std::span<const std::string> keys, std::span<const std::span<std::byte>> into,
+    TimePoint deadline, std::vector<ErrorCode>* codes) {
   std::vector<std::unique_ptr<ReadHandle>> handles(keys.size());
   codes->assign(keys.size(), kOk);
   std::vector<size_t> left(keys.size());
   std::iota(left.begin(), left.end(), 0);
   std::vector<Lookup> lookups = LookUp(keys, deadline);
   for (int attempt = 1; !left.empty(); ++attempt) {
-    const std::vector<size_t> stale = ReadFound(keys, left, lookups, deadline, handles, *codes);
+    const std::vector<size_t> stale =
+        ReadFound(keys, left, lookups, into, deadline, handles, *codes);
     // An object that is not where it was said to be has been removed meanwhile, and another one may
     // have been put under its key; or all of it is lost, which the master has now been told.
     if (stale.empty() || attempt == kMostAttempts) break;
@@ -250,7 +257,9 @@ std::vector<std::unique_ptr<ReadHandle>> PoolMember::Read(std::span<const std::s
 
 std::vector<size_t> PoolMember::ReadFound(std::span<const std::string> keys,
                                           const std::vector<size_t>& places,
-                                          const std::vector<Lookup>& lookups, TimePoint deadline,
+                                          const std::vector<Lookup>& lookups,
+                                          std::span<const std::span<std::byte>> into,
+                                          TimePoint deadline,
                                           std::vector<std::unique_ptr<ReadHandle>>& handles,
                                           std::vector<ErrorCode>& codes) {
   std::vector<ReplicaReader::Wanted> wanted(places.size());
@@ -258,7 +267,11 @@ std::vector<size_t> PoolMember::ReadFound(std::span<const std::string> keys,
   for (size_t i = 0; i < places.size(); ++i) {
     codes[places[i]] = lookups[i].code;
     wanted[i].object = lookups[i].object;
-    if (lookups[i].code == kOk) there.push_back(&wanted[i]);
+    if (lookups[i].code != kOk) continue;
+    if (!into.empty() && into[places[i]].size() >= lookups[i].object->size) {
+      wanted[i].into = into[places[i]];
+    }
+    there.push_back(&wanted[i]);
   }
   reader_->Read(there, deadline);
 
@@ -307,8 +320,12 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
     while (end < keys.size() && bytes + SizeOf(buffers[end]) <= buffers_.capacity()) {
       bytes += SizeOf(buffers[end++]);
     }
+    std::vector<std::span<std::byte>> into;
+    for (size_t i = first; i < end; ++i) {
+      into.push_back(buffers[i].size() == 1 ? buffers[i][0] : std::span<std::byte>());
+    }
     std::vector<ErrorCode> codes;
-    const auto handles = Read(keys.subspan(first, end - first), deadline, &codes);
+    const auto handles = ReadSome(keys.subspan(first, end - first), into, deadline, &codes);
     for (size_t i = 0; i < handles.size(); ++i) {
       const MutableParts& buffer = buffers[first + i];
       if (handles[i] == nullptr) {
@@ -316,7 +333,8 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
       } else if (handles[i]->bytes().size() > SizeOf(buffer)) {
         results.push_back(kInvalidParams);
       } else {
-        Scatter(handles[i]->bytes(), buffer);
+        const bool copied = handles[i]->bytes().data() == into[i].data();
+        if (!copied) Scatter(handles[i]->bytes(), buffer);
         results.push_back(static_cast<int64_t>(handles[i]->bytes().size()));
       }
     }

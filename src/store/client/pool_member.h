@@ -82,11 +82,18 @@ class PoolMember : public StoreClient {
   std::vector<Lookup> AskMaster(std::span<const std::string> keys, const CallContext& call);
   /// From memory where the lease still runs, the rest from the master.
   std::vector<Lookup> LookUp(std::span<const std::string> keys, TimePoint deadline);
+  /// As Read. Unless `into` is empty, it has a buffer for each key, maybe an empty one: what need
+  /// not stay where it is may be copied there.
+  std::vector<std::unique_ptr<ReadHandle>> ReadSome(std::span<const std::string> keys,
+                                                    std::span<const std::span<std::byte>> into,
+                                                    TimePoint deadline,
+                                                    std::vector<ErrorCode>* codes);
   /// Reads the objects of `keys` at these places, as far as they were found. Returns those that are
   /// not where they were said to be.
   std::vector<size_t> ReadFound(std::span<const std::string> keys,
                                 const std::vector<size_t>& places,
-                                const std::vector<Lookup>& lookups, TimePoint deadline,
+                                const std::vector<Lookup>& lookups,
+                                std::span<const std::span<std::byte>> into, TimePoint deadline,
                                 std::vector<std::unique_ptr<ReadHandle>>& handles,
                                 std::vector<ErrorCode>& codes);
   void ReportLost(const std::string& key, const std::vector<ReplicaLocation>& lost,

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <map>
 
+#include "base/checksummed_copy.h"
 #include "base/hash.h"
+#include "base/status.h"
 
 namespace tandem::store {
 namespace {
+
+/// Bytes on their way while what came before is copied. Few enough to stay in a cache.
+constexpr uint64_t kReadAhead = 4 << 20;
 
 /// Whether a read failed because the replica is no more; all else may pass.
 bool IsProofOfLoss(const absl::Status& status) {
@@ -96,45 +101,54 @@ std::vector<absl::StatusOr<transfer::ReadableBytes>> ReplicaReader::Pin(
 }
 
 void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline) {
-  struct InFlight {
-    transfer::ReadableBytes bytes;
-    std::shared_ptr<transfer::Transfer> transfer;
-  };
   std::vector<absl::StatusOr<InFlight>> reads;
-  for (const Attempt& attempt : attempts) {
-    auto buffer = buffers_.Take(attempt.wanted->object->size, deadline);
-    if (!buffer.ok()) {
-      reads.push_back(buffer.status());
-      continue;
-    }
-    reads.push_back(InFlight{{buffer->bytes, buffer->hold}, Start(attempt.replica, *buffer)});
-  }
   std::map<std::string, bool> gone;  // by endpoint
+  uint64_t ahead = 0;                // bytes in buffers that are free again soon
+  const auto to_be_copied = [](const Attempt& attempt) {
+    return attempt.wanted->into.empty() ? 0 : attempt.wanted->object->size;
+  };
   for (size_t i = 0; i < attempts.size(); ++i) {
+    while (reads.size() < attempts.size() && (ahead < kReadAhead || reads.size() < i + 2)) {
+      const Attempt& next = attempts[reads.size()];
+      auto buffer = buffers_.Take(next.wanted->object->size, deadline);
+      if (!buffer.ok()) {
+        reads.push_back(buffer.status());
+        continue;
+      }
+      reads.push_back(InFlight{{buffer->bytes, buffer->hold}, Start(next.replica, *buffer)});
+      ahead += to_be_copied(next);
+    }
     if (!reads[i].ok()) {
       // For want of a buffer: the replica is as good as before.
       attempts[i].wanted->bytes = reads[i].status();
       continue;
     }
-    absl::Status status = reads[i]->transfer->Wait(deadline, options_.silence);
-    const bool own = WayTo(attempts[i].replica) == Way::kOwnDisk;
-    if (absl::IsUnavailable(status) && !own) {
-      const std::string& endpoint = attempts[i].replica.segment->data_endpoint();
-      const auto [known, first] = gone.try_emplace(endpoint, false);
-      if (first) {
-        known->second = transport_.HasGone(
-            endpoint, std::min(deadline, Clock::Real().Now() + options_.silence));
-      }
-      if (known->second) status = absl::NotFoundError("the owner at " + endpoint + " has gone");
-    }
-    if (!status.ok()) {
-      Settle(attempts[i], status, true);
-      continue;
-    }
-    (attempts[i].replica.on_disk ? counters_.disk_read_bytes : counters_.remote_read_bytes)
-        .Increment(static_cast<double>(reads[i]->bytes.bytes.size()));
-    Settle(attempts[i], std::move(reads[i]->bytes), true);
+    const InFlight read = *std::move(reads[i]);
+    reads[i] = InFlight{};
+    Settle(attempts[i], Finish(attempts[i], read, deadline, gone), true);
+    ahead -= to_be_copied(attempts[i]);
   }
+}
+
+absl::StatusOr<transfer::ReadableBytes> ReplicaReader::Finish(const Attempt& attempt,
+                                                              const InFlight& read,
+                                                              TimePoint deadline,
+                                                              std::map<std::string, bool>& gone) {
+  absl::Status status = read.transfer->Wait(deadline, options_.silence);
+  const bool own = WayTo(attempt.replica) == Way::kOwnDisk;
+  if (absl::IsUnavailable(status) && !own) {
+    const std::string& endpoint = attempt.replica.segment->data_endpoint();
+    const auto [known, first] = gone.try_emplace(endpoint, false);
+    if (first) {
+      known->second =
+          transport_.HasGone(endpoint, std::min(deadline, Clock::Real().Now() + options_.silence));
+    }
+    if (known->second) status = absl::NotFoundError("the owner at " + endpoint + " has gone");
+  }
+  RETURN_IF_ERROR(status);
+  (attempt.replica.on_disk ? counters_.disk_read_bytes : counters_.remote_read_bytes)
+      .Increment(static_cast<double>(read.bytes.bytes.size()));
+  return read.bytes;
 }
 
 std::shared_ptr<transfer::Transfer> ReplicaReader::Start(const ReplicaLocation& replica,
@@ -161,7 +175,7 @@ void ReplicaReader::Settle(const Attempt& attempt, absl::StatusOr<transfer::Read
   }
   if (bytes.ok()) {
     bytes->bytes = bytes->bytes.first(object.size);
-    if (verify && Checksum64(bytes->bytes) != object.checksum) {
+    if (verify && !TakeOver(*attempt.wanted, *bytes)) {
       bytes = absl::DataLossError("the bytes do not have the object's checksum");
     }
   }
@@ -172,6 +186,15 @@ void ReplicaReader::Settle(const Attempt& attempt, absl::StatusOr<transfer::Read
     counters_.unanswered_reads.Increment();
   }
   attempt.wanted->bytes = std::move(bytes);
+}
+
+bool ReplicaReader::TakeOver(const Wanted& wanted, transfer::ReadableBytes& bytes) {
+  const uint64_t checksum = wanted.object->checksum;
+  if (wanted.into.empty()) return Checksum64(bytes.bytes) == checksum;
+  StreamingChecksum made;
+  CopyWithChecksum(wanted.into, bytes.bytes, made);
+  bytes = {wanted.into.first(bytes.bytes.size()), nullptr};
+  return made.Digest() == checksum;
 }
 
 }  // namespace tandem::store

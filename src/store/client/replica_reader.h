@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,9 @@ class ReplicaReader {
   /// only be paused, and its replica is as good as before.
   struct Wanted {
     std::shared_ptr<const FoundObject> object;
+    /// Unless empty, at least as long as the object: what comes over the network or from a disk is
+    /// copied there at once, and that is where `bytes` are. Undefined after an error.
+    std::span<std::byte> into;
     absl::StatusOr<transfer::ReadableBytes> bytes = absl::NotFoundError("no replica");
     std::vector<ReplicaLocation> lost;
   };
@@ -55,6 +60,11 @@ class ReplicaReader {
     ReplicaLocation replica;
   };
 
+  struct InFlight {
+    transfer::ReadableBytes bytes;
+    std::shared_ptr<transfer::Transfer> transfer;
+  };
+
   Way WayTo(const ReplicaLocation& replica) const;
   void ReadOwn(const std::vector<Attempt>& attempts);
   void ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline);
@@ -65,7 +75,13 @@ class ReplicaReader {
   std::vector<absl::StatusOr<transfer::ReadableBytes>> Pin(
       const std::string& socket_name, const std::vector<transfer::Extent>& extents,
       TimePoint give_up);
+  /// What became of one, by `deadline`.
+  absl::StatusOr<transfer::ReadableBytes> Finish(const Attempt& attempt, const InFlight& read,
+                                                 TimePoint deadline,
+                                                 std::map<std::string, bool>& gone);
   void Settle(const Attempt& attempt, absl::StatusOr<transfer::ReadableBytes> bytes, bool verify);
+  /// Whether `bytes`, the object's, have its checksum; with `into` they are then there.
+  static bool TakeOver(const Wanted& wanted, transfer::ReadableBytes& bytes);
 
   const Options options_;
   SegmentOwner& owner_;
