@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <utility>
 
@@ -48,24 +47,6 @@ bool HasAvx512Bf16() {
   constexpr unsigned kBf16 = 1u << 5;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kBf16) != 0;
-}
-
-dnnl::cpu_isa OneDnnIsa(CpuTarget target) {
-  switch (target) {
-    case CpuTarget::kPortable:
-      return dnnl::cpu_isa::sse41;
-    case CpuTarget::kAvx2:
-      return dnnl::cpu_isa::avx2;
-    case CpuTarget::kAvx512:
-      return dnnl::cpu_isa::avx512_core;
-    case CpuTarget::kAvx512Vnni:
-      return dnnl::cpu_isa::avx512_core_vnni;
-    case CpuTarget::kAvx512Bf16:
-      return dnnl::cpu_isa::avx512_core_bf16;
-    case CpuTarget::kAmx:
-      return dnnl::cpu_isa::all;
-  }
-  return dnnl::cpu_isa::all;
 }
 
 void CapHighway(CpuTarget target) {
@@ -114,8 +95,6 @@ absl::StatusOr<CpuTarget> SelectCpuTarget() {
   }
   target = std::min(target, *cap);
   CapHighway(target);
-  // Refused once oneDNN has been used; then the cap of that first use, the same variable, holds.
-  (void)dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(OneDnnIsa(target)));
   return target;
 }
 

@@ -13,9 +13,6 @@ namespace tandem::compute {
 /// Threads that share the loops of one driving thread, which works along. A worker that finds no
 /// loop spins for some tens of microseconds, the usual gap between two loops of a step, and then
 /// sleeps, so that idle engines leave the cores to others.
-///
-/// oneDNN's own OpenMP team is not used: its kernels run inside these loops, one thread each, so
-/// that neither their results nor their blocking depend on the number of threads.
 class ThreadPool {
  public:
   /// `threads` counts the driving thread; at least 1.

@@ -119,13 +119,11 @@ void PrefillPass::AddToHidden(const Tile& tile, const SlabOutputs& outputs) {
 
 void PrefillPass::Activate(const Tile& tile, const SlabOutputs& outputs) {
   const int64_t columns = PaddedInputs(context_.config.intermediate_size);
-  std::vector<float> activated(outputs.count);
   std::byte* out = activations_.data() +
                    (int64_t{tile.slot} * kTileRows * columns + outputs.first) * SizeOf(type_);
   for (int row = 0; row < outputs.rows; ++row, out += columns * SizeOf(type_)) {
     const float* gate = outputs.y + row * outputs.stride;
-    compute::SiluMul(gate, gate + outputs.count, outputs.count, activated.data());
-    compute::StoreMatrixInput(type_, activated.data(), outputs.count, out);
+    compute::SiluMulInput(type_, gate, gate + outputs.count, outputs.count, out);
   }
 }
 

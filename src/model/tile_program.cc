@@ -45,13 +45,14 @@ void TileProgram::RunBundles(int64_t rows, compute::ThreadPool& pool,
       bundled[i] = TileAt(bundle.first_tile + i, rows, thread * kMostBundled + i);
     }
     const std::span<const Tile> all(bundled.data(), bundle.tiles);
-    for (const Step& step : steps_) {
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      const Step& step = steps_[i];
       if (step.linear == nullptr) {
         for (const Tile& tile : all) step.rows(tile);
         continue;
       }
       for (int slab = 0; slab < step.linear->slabs(); ++slab) {
-        RunSlab(step, slab, all, scratch[thread], thread);
+        RunSlab(step, slab, all, scratch[thread], Upcoming(i, slab));
       }
     }
   });
@@ -72,18 +73,28 @@ void TileProgram::RunShared(int64_t rows, compute::ThreadPool& pool,
     const int64_t bundles = static_cast<int64_t>(tiles.size()) / bundle;
     pool.ParallelFor(step.linear->slabs() * bundles, [&](int64_t index, int thread) {
       const std::span<const Tile> bundled(&tiles[index % bundles * bundle], bundle);
-      RunSlab(step, static_cast<int>(index / bundles), bundled, scratch[thread], thread);
+      RunSlab(step, static_cast<int>(index / bundles), bundled, scratch[thread], {});
     });
   }
 }
 
+std::span<const std::byte> TileProgram::Upcoming(size_t step, int slab) const {
+  const compute::PrefillLinear* linear = steps_[step].linear;
+  if (slab + 1 < linear->slabs()) return linear->SlabMemory(slab + 1);
+  for (size_t next = step + 1; next < steps_.size(); ++next) {
+    if (steps_[next].linear != nullptr) return steps_[next].linear->SlabMemory(0);
+  }
+  return {};
+}
+
 void TileProgram::RunSlab(const Step& step, int slab, std::span<const Tile> tiles,
-                          compute::PrefillLinearScratch& scratch, int thread) {
+                          compute::PrefillLinearScratch& scratch,
+                          std::span<const std::byte> upcoming) {
   std::vector<compute::PrefillTile> inputs;
   inputs.reserve(tiles.size());
   for (const Tile& tile : tiles) inputs.push_back({step.x(tile), tile.rows});
   step.linear->RunSlab(
-      slab, inputs, scratch, thread,
+      slab, inputs, scratch, upcoming,
       [&](int i, const compute::SlabOutputs& outputs) { step.sink(tiles[i], outputs); });
 }
 

@@ -57,7 +57,9 @@ class TileProgram {
   void RunShared(int64_t rows, compute::ThreadPool& pool,
                  std::span<compute::PrefillLinearScratch> scratch) const;
   static void RunSlab(const Step& step, int slab, std::span<const Tile> tiles,
-                      compute::PrefillLinearScratch& scratch, int thread);
+                      compute::PrefillLinearScratch& scratch, std::span<const std::byte> upcoming);
+  /// What a thread reads after a slab of a step; empty if nothing or not known.
+  std::span<const std::byte> Upcoming(size_t step, int slab) const;
 
   std::vector<Step> steps_;
 };

@@ -11,6 +11,7 @@ namespace tandem::compute {
 ///   Zero<t>()                  tile t = 0
 ///   Load<t>(memory, stride)    row i of tile t from memory + i * stride bytes
 ///   Store<t>(memory, stride)   and back
+///   Prefetch(memory)           brings a line of 64 bytes near
 ///   MultiplyAdd<c, a, b>()     c[m][n] += sum over pairs p of a[m][2p] * b[p][2n] +
 ///                              a[m][2p + 1] * b[p][2n + 1], c float32, a and b bfloat16
 /// The unit is a template's argument, so that the order of all this is tested also where the
@@ -19,9 +20,10 @@ template <class Unit>
 class AmxProduct {
  public:
   static void Run(const MatrixProduct& p) {
+    Prefetcher prefetcher(p);
     int row = 0;
-    for (; row + 2 * kRows <= p.rows; row += 2 * kRows) RunRows<2>(p, row);
-    if (row < p.rows) RunRows<1>(p, row);
+    for (; row + 2 * kRows <= p.rows; row += 2 * kRows) RunRows<2>(p, row, prefetcher);
+    if (row < p.rows) RunRows<1>(p, row, prefetcher);
   }
 
  private:
@@ -30,19 +32,43 @@ class AmxProduct {
   static_assert(kRows == kMatrixRowMultiple && kOutputs == kMatrixOutputMultiple &&
                 kInputs == kMatrixInputMultiple);
 
+  /// Goes through what is upcoming in equal parts, one with each step along the inputs.
+  class Prefetcher {
+   public:
+    explicit Prefetcher(const MatrixProduct& p) : next_(p.upcoming.data()) {
+      const int64_t steps = (p.rows + 2 * kRows - 1) / (2 * kRows) *
+                            ((p.outputs + 2 * kOutputs - 1) / (2 * kOutputs)) *
+                            (p.inputs / kInputs);
+      const auto lines = static_cast<int64_t>(p.upcoming.size()) / kLine;
+      lines_per_step_ = (lines + steps - 1) / steps;
+      end_ = next_ + lines * kLine;
+    }
+    void Step() {
+      for (int64_t i = 0; i < lines_per_step_ && next_ < end_; ++i, next_ += kLine) {
+        Unit::Prefetch(next_);
+      }
+    }
+
+   private:
+    static constexpr int64_t kLine = 64;
+    const std::byte* next_;
+    const std::byte* end_;
+    int64_t lines_per_step_;
+  };
+
   template <int kRowTiles>
-  static void RunRows(const MatrixProduct& p, int row) {
+  static void RunRows(const MatrixProduct& p, int row, Prefetcher& prefetcher) {
     int64_t output = 0;
     // Two tiles of outputs never belong to two panels.
     for (; output + 2 * kOutputs <= p.outputs; output += 2 * kOutputs) {
-      RunBlock<kRowTiles, 2>(p, row, output);
+      RunBlock<kRowTiles, 2>(p, row, output, prefetcher);
     }
-    if (output < p.outputs) RunBlock<kRowTiles, 1>(p, row, output);
+    if (output < p.outputs) RunBlock<kRowTiles, 1>(p, row, output, prefetcher);
   }
 
   /// Tiles 0 to 3 are y, [row tile][output tile]; 4 and 5 are x, 6 and 7 the weights.
   template <int kRowTiles, int kOutputTiles>
-  static void RunBlock(const MatrixProduct& p, int row, int64_t output) {
+  static void RunBlock(const MatrixProduct& p, int row, int64_t output, Prefetcher& prefetcher) {
     constexpr bool kTwoRows = kRowTiles == 2, kTwoOutputs = kOutputTiles == 2;
     const size_t x_stride = p.x_stride * 2, y_stride = p.y_stride * 4;
     constexpr size_t kPanelStride = MatrixPanels::Stride(MatrixType::kBFloat16);
@@ -75,6 +101,7 @@ class AmxProduct {
         Unit::template MultiplyAdd<2, 5, 6>();
         if constexpr (kTwoOutputs) Unit::template MultiplyAdd<3, 5, 7>();
       }
+      prefetcher.Step();
       x += kInputs * 2;
       w += kInputs / 2 * kPanelStride;
     }

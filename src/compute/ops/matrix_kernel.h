@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "compute/cpu_features.h"
 #include "compute/ops/matrix_input.h"
@@ -20,7 +21,7 @@ constexpr int64_t PaddedInputs(int64_t inputs) {
 
 /// The right operand of prefill's matrix products, W of [outputs, inputs] laid out in panels, as
 /// the kernels read it:
-///   bfloat16  [outputs / 64][inputs / 2][64][2], which is what oneDNN calls BA16a64b2a
+///   bfloat16  [outputs / 64][inputs / 2][64][2]
 ///   float32   [outputs / 16][inputs][16]
 /// Outputs are padded to whole panels.
 struct MatrixPanels {
@@ -55,6 +56,8 @@ struct MatrixProduct {
   float* y = nullptr;        ///< [rows, y_stride]
   int64_t y_stride = 0;
   bool accumulate = false;  ///< Adds to y.
+  /// What the next product reads, which the kernel may bring near meanwhile; may be empty.
+  std::span<const std::byte> upcoming;
 };
 
 using MatrixKernel = void (*)(const MatrixProduct& product);

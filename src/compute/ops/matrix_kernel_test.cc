@@ -39,6 +39,7 @@ struct TileModel {
       std::memcpy(static_cast<std::byte*>(memory) + row * stride, tiles[kTile][row], kRowBytes);
     }
   }
+  static void Prefetch(const void*) {}
   template <int kSum, int kX, int kWeights>
   static void MultiplyAdd() {
     for (int m = 0; m < kRows; ++m) {

@@ -12,13 +12,14 @@ namespace tandem::compute {
 /// Memory that one thread works in.
 struct PrefillAttentionScratch {
   // float32: rows side by side.
-  AlignedBuffer<float> queries;       ///< [head_dim, rows]
-  AlignedBuffer<float> outputs;       ///< [head_dim, rows], in bfloat16 [rows, padded head_dim]
-  AlignedBuffer<float> scores;        ///< [kKeyPartition, rows], in bfloat16 [64, kKeyPartition]
-  AlignedBuffer<float> keys;          ///< [kKeyPartition, head_dim]
-  AlignedBuffer<float> values;        ///< [kKeyPartition, head_dim]
-  AlignedBuffer<float> positions;     ///< [rows]
-  AlignedBuffer<float> maxima, sums;  ///< [rows]
+  AlignedBuffer<float> queries;    ///< [head_dim, rows]
+  AlignedBuffer<float> outputs;    ///< [head_dim, rows], in bfloat16 [rows, padded head_dim]
+  AlignedBuffer<float> scores;     ///< [kKeyPartition, rows], in bfloat16 [64, kKeyPartition]
+  AlignedBuffer<float> keys;       ///< [kKeyPartition, head_dim]
+  AlignedBuffer<float> values;     ///< [kKeyPartition, head_dim]
+  AlignedBuffer<float> positions;  ///< [rows]
+  AlignedBuffer<float> maxima;     ///< [rows]
+  AlignedBuffer<float> sums;       ///< [rows], in bfloat16 16 parts of each
   // bfloat16: operands of matrix products.
   AlignedBuffer<uint16_t> query_rows;    ///< [rows, padded head_dim]
   AlignedBuffer<uint16_t> key_panels;    ///< MatrixPanels of kKeyPartition outputs

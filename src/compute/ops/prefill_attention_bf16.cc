@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compute/ops/exp2_avx512-inl.h"
 #include "compute/ops/matrix_kernel.h"
 #include "compute/ops/prefill_attention.h"
 
@@ -85,7 +86,7 @@ class TileAttention {
     s_.query_rows.Reserve(padded_rows * inputs_);
     s_.outputs.Reserve(padded_rows * outputs_);
     s_.maxima.Reserve(padded_rows);
-    s_.sums.Reserve(padded_rows);
+    s_.sums.Reserve(padded_rows * kLanes);
     s_.key_panels.Reserve(kKeyPartition * inputs_);
     s_.value_panels.Reserve(kKeyPartition * outputs_);
     s_.scores.Reserve(kBlockRows * kKeyPartition);
@@ -121,7 +122,7 @@ class TileAttention {
                             reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
       }
       s_.maxima[row] = kNothingSeen;
-      s_.sums[row] = 0;
+      _mm512_store_ps(s_.sums.data() + row * kLanes, _mm512_setzero_ps());
     }
     // Rows of the last block that are not there are multiplied too.
     std::fill(s_.query_rows.data() + rows_ * inputs_,
@@ -208,12 +209,15 @@ class TileAttention {
 
     float* outputs = s_.outputs.data() + first_row * outputs_;
     const int64_t padded = RoundUp(seen, kMatrixInputMultiple);
+    const auto visible = [&](int64_t row) {
+      return std::clamp<int64_t>(Position(first_row + row) + 1 - first_key, 0, seen);
+    };
+    // Two passes, so that a row's work does not wait for the largest of its scores.
     for (int64_t row = 0; row < rows; ++row) {
-      const int64_t visible = Position(first_row + row) + 1 - first_key;
-      const float rescale =
-          Weigh(row, first_row + row, std::clamp<int64_t>(visible, 0, seen), padded);
+      const float rescale = RaiseMaximum(row, first_row + row, visible(row));
       if (first_key > 0) Rescale(rescale, outputs + row * outputs_);
     }
+    for (int64_t row = 0; row < rows; ++row) Weigh(row, first_row + row, visible(row), padded);
 
     MatrixProduct values;
     values.x = reinterpret_cast<const std::byte*>(s_.weight_rows.data());
@@ -228,62 +232,70 @@ class TileAttention {
     multiply_(values);
   }
 
-  /// Turns a block's row of scores, of which the first `visible` count, into softmax weights.
-  /// Returns what to scale the sums of earlier partitions by.
-  float Weigh(int64_t block_row, int64_t row, int64_t visible, int64_t padded) {
+  float Scale() const { return shape_.scale() * kLog2E; }
+
+  /// Takes the first `visible` scores of a block's row into the row's maximum. Returns what to
+  /// scale the sums of earlier partitions by; those of the weights are.
+  float RaiseMaximum(int64_t block_row, int64_t row, int64_t visible) {
     const float* scores = s_.scores.data() + block_row * kKeyPartition;
-    uint16_t* weights = s_.weight_rows.data() + block_row * kKeyPartition;
-    const float scale = shape_.scale() * kLog2E;
     const float old_maximum = s_.maxima[row];
     const int64_t whole = visible / kLanes * kLanes;
-    const __mmask16 rest = (1u << (visible % kLanes)) - 1;
-    __m512 largest = _mm512_set1_ps(old_maximum);
-    for (int64_t key = 0; key < whole; key += kLanes) {
-      largest = _mm512_max_ps(largest, _mm512_load_ps(scores + key));
+    __m512 even = _mm512_set1_ps(old_maximum), odd = even;
+    int64_t key = 0;
+    for (; key + kLanes < whole; key += 2 * kLanes) {
+      even = _mm512_max_ps(even, _mm512_load_ps(scores + key));
+      odd = _mm512_max_ps(odd, _mm512_load_ps(scores + key + kLanes));
     }
-    if (rest != 0) {
-      largest = _mm512_mask_max_ps(largest, rest, largest, _mm512_load_ps(scores + whole));
+    if (key < whole) even = _mm512_max_ps(even, _mm512_load_ps(scores + key));
+    if (const __mmask16 rest = Rest(visible); rest != 0) {
+      odd = _mm512_mask_max_ps(odd, rest, odd, _mm512_load_ps(scores + whole));
     }
-    const float maximum = _mm512_reduce_max_ps(largest);
+    const float maximum = _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
     s_.maxima[row] = maximum;
-    const __m512 scales = _mm512_set1_ps(scale), offset = _mm512_set1_ps(-maximum * scale);
+    if (maximum == old_maximum) return 1.0f;
+    const __m512 rescale = Exp2(_mm512_set1_ps((old_maximum - maximum) * Scale()));
+    float* sums = s_.sums.data() + row * kLanes;
+    _mm512_store_ps(sums, _mm512_mul_ps(_mm512_load_ps(sums), rescale));
+    return _mm512_cvtss_f32(rescale);
+  }
+
+  /// Turns a block's row of scores, of which the first `visible` count, into softmax weights.
+  void Weigh(int64_t block_row, int64_t row, int64_t visible, int64_t padded) {
+    const float* scores = s_.scores.data() + block_row * kKeyPartition;
+    uint16_t* weights = s_.weight_rows.data() + block_row * kKeyPartition;
+    const __m512 scales = _mm512_set1_ps(Scale());
+    const __m512 offset = _mm512_set1_ps(-s_.maxima[row] * Scale());
     const auto weigh = [&](int64_t key) {
       return Exp2(_mm512_fmadd_ps(_mm512_load_ps(scores + key), scales, offset));
     };
     // What is multiplied with the values is summed, so that their weights add up to 1.
-    __m512 sum = _mm512_setzero_ps();
     const auto store = [&](int64_t key, __m512 weight) {
       const auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(weight));
       _mm256_store_si256(reinterpret_cast<__m256i*>(weights + key), rounded);
-      sum = _mm512_add_ps(
-          sum, _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16)));
+      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16));
     };
-    for (int64_t key = 0; key < whole; key += kLanes) store(key, weigh(key));
-    int64_t key = whole;
-    if (rest != 0) {
-      store(key, _mm512_maskz_mov_ps(rest, weigh(key)));
+    float* sums = s_.sums.data() + row * kLanes;
+    __m512 even = _mm512_load_ps(sums), odd = _mm512_setzero_ps();
+    const int64_t whole = visible / kLanes * kLanes;
+    int64_t key = 0;
+    for (; key + kLanes < whole; key += 2 * kLanes) {
+      even = _mm512_add_ps(even, store(key, weigh(key)));
+      odd = _mm512_add_ps(odd, store(key + kLanes, weigh(key + kLanes)));
+    }
+    if (key < whole) even = _mm512_add_ps(even, store(key, weigh(key)));
+    key = whole;
+    if (const __mmask16 rest = Rest(visible); rest != 0) {
+      odd = _mm512_add_ps(odd, store(key, _mm512_maskz_mov_ps(rest, weigh(key))));
       key += kLanes;
     }
     for (; key < padded; key += kLanes) {
       _mm256_store_si256(reinterpret_cast<__m256i*>(weights + key), _mm256_setzero_si256());
     }
-    const float rescale = _mm512_cvtss_f32(Exp2(_mm512_set1_ps((old_maximum - maximum) * scale)));
-    s_.sums[row] = s_.sums[row] * rescale + _mm512_reduce_add_ps(sum);
-    return rescale;
+    _mm512_store_ps(sums, _mm512_add_ps(even, odd));
   }
 
-  /// 2^x for x <= 0, within 3e-6 of it: the weights are rounded to 4e-3.
-  static __m512 Exp2(__m512 x) {
-    const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m512 fraction = _mm512_sub_ps(x, whole);
-    // The polynomial of the least relative error on [-1/2, 1/2] that is 1 at 0.
-    __m512 p = _mm512_set1_ps(9.582852e-3f);
-    p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(5.5906426e-2f));
-    p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(2.40240991e-1f));
-    p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(6.93124175e-1f));
-    p = _mm512_fmadd_ps(p, fraction, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, whole);
-  }
+  /// Of the last, incomplete vector of scores the lanes that count.
+  static __mmask16 Rest(int64_t visible) { return (1u << (visible % kLanes)) - 1; }
 
   void Rescale(float factor, float* outputs) const {
     if (factor == 1.0f) return;
@@ -298,7 +310,8 @@ class TileAttention {
       const float* sums = s_.outputs.data() + row * outputs_;
       float* output = tile_.outputs + row / shape_.group() * tile_.output_stride +
                       row % shape_.group() * shape_.head_dim;
-      const __m512 inverse = _mm512_set1_ps(1.0f / s_.sums[row]);
+      const __m512 parts = _mm512_load_ps(s_.sums.data() + row * kLanes);
+      const __m512 inverse = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(parts));
       for (int64_t i = 0; i < shape_.head_dim; i += kLanes) {
         _mm512_storeu_ps(output + i, _mm512_mul_ps(_mm512_load_ps(sums + i), inverse));
       }

@@ -72,11 +72,14 @@ class PrefillLinear {
   int slabs() const;
   MatrixType input_type() const;
   bool has_copy() const;
+  /// The copy's; empty without one.
+  std::span<const std::byte> SlabMemory(int slab) const;
 
   /// Multiplies tiles by one slab and hands the outputs of each over, one tile after the other.
-  /// `thread` is the pool's number of the calling thread, and `scratch` its memory.
+  /// `scratch` is memory of the calling thread, and `upcoming` what it is going to read next
+  /// (SlabMemory()), which may be brought into its cache meanwhile.
   void RunSlab(int slab, std::span<const PrefillTile> tiles, PrefillLinearScratch& scratch,
-               int thread,
+               std::span<const std::byte> upcoming,
                absl::FunctionRef<void(int tile, const SlabOutputs& outputs)> sink) const;
 
  private:

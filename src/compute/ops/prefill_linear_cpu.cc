@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "compute/ops/matrix_kernel.h"
 #include "compute/ops/prefill_linear.h"
-#include "compute/ops/slab_multiplier.h"
 #include "compute/ops/unpack_weights.h"
 
 namespace tandem::compute {
@@ -20,32 +19,11 @@ constexpr int64_t kGroup = PackedWeights::kTileOutputs;
 constexpr int64_t kSlabBytes = 512 << 10;
 constexpr int64_t kMaxSlabOutputs = 512;
 constexpr int64_t kMinSlabOutputs = 64;
+constexpr int64_t kLineBytes = 64;
 
 int64_t RoundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
-
-class KernelMultiplier : public SlabMultiplier {
- public:
-  KernelMultiplier(MatrixKernel kernel, int64_t inputs) : kernel_(kernel), inputs_(inputs) {}
-
-  void Multiply(const PrefillTile& tile, const std::byte* panels, int64_t outputs, float* y,
-                int64_t y_stride, int) const override {
-    MatrixProduct product;
-    product.x = tile.x;
-    product.x_stride = product.inputs = product.panel_inputs = inputs_;
-    product.rows = static_cast<int>(RoundUp(tile.rows, kMatrixRowMultiple));
-    product.panels = panels;
-    product.outputs = outputs;
-    product.y = y;
-    product.y_stride = y_stride;
-    kernel_(product);
-  }
-
- private:
-  const MatrixKernel kernel_;
-  const int64_t inputs_;
-};
 
 absl::Status CheckParts(std::span<const PackedWeights* const> parts, bool paired) {
   for (const PackedWeights* part : parts) {
@@ -69,16 +47,13 @@ absl::Status CheckParts(std::span<const PackedWeights* const> parts, bool paired
 
 }  // namespace
 
-std::unique_ptr<SlabMultiplier> MakeKernelMultiplier(CpuTarget target, int64_t inputs) {
-  return std::make_unique<KernelMultiplier>(FindMatrixKernel(target), inputs);
-}
-
 /// The layer's outputs in groups of 16, which are the tiles of its parts. A slab holds consecutive
 /// groups, or if the parts are paired, consecutive groups of each.
 struct PrefillLinear::Impl {
   Impl(std::span<const PackedWeights* const> all_parts, const PrefillLinearOptions& options)
       : parts(all_parts.begin(), all_parts.end()),
         type(MatrixTypeFor(options.target)),
+        kernel(FindMatrixKernel(options.target)),
         inputs(parts[0]->columns()),
         padded_inputs(PaddedInputs(inputs)),
         parts_in_slab(options.paired ? static_cast<int64_t>(parts.size()) : 1) {
@@ -129,12 +104,12 @@ struct PrefillLinear::Impl {
 
   std::vector<const PackedWeights*> parts;
   MatrixType type;
+  MatrixKernel kernel;
   int64_t inputs, padded_inputs;
   int64_t outputs = 0;
   int64_t parts_in_slab;
   int64_t cut_outputs;  // What is cut into slabs: all outputs, or those of each paired part.
   int64_t width;        // Of all slabs but the last, a share of cut_outputs.
-  std::unique_ptr<SlabMultiplier> multiplier;
   std::vector<AlignedBuffer<std::byte>> copies;  // By slab; empty without a copy.
 };
 
@@ -143,14 +118,6 @@ absl::StatusOr<PrefillLinear> PrefillLinear::Create(std::span<const PackedWeight
                                                     ThreadPool& pool) {
   RETURN_IF_ERROR(CheckParts(parts, options.paired));
   auto impl = std::make_unique<Impl>(parts, options);
-  if (options.target >= CpuTarget::kAmx) {
-    const std::array<int64_t, 2> widths = {impl->Width(0) * impl->parts_in_slab,
-                                           impl->Width(impl->slabs() - 1) * impl->parts_in_slab};
-    ASSIGN_OR_RETURN(impl->multiplier,
-                     MakeOneDnnMultiplier(impl->padded_inputs, widths, pool.threads()));
-  } else {
-    impl->multiplier = MakeKernelMultiplier(options.target, impl->padded_inputs);
-  }
   if (options.keep_copy) impl->CopySlabs(pool);
   return PrefillLinear(std::move(impl));
 }
@@ -166,13 +133,17 @@ int PrefillLinear::slabs() const { return impl_->slabs(); }
 MatrixType PrefillLinear::input_type() const { return impl_->type; }
 bool PrefillLinear::has_copy() const { return !impl_->copies.empty(); }
 
+std::span<const std::byte> PrefillLinear::SlabMemory(int slab) const {
+  if (!has_copy()) return {};
+  return {impl_->copies[slab].data(), impl_->copies[slab].size()};
+}
+
 void PrefillLinear::RunSlab(
-    int slab, std::span<const PrefillTile> tiles, PrefillLinearScratch& scratch, int thread,
+    int slab, std::span<const PrefillTile> tiles, PrefillLinearScratch& scratch,
+    std::span<const std::byte> upcoming,
     absl::FunctionRef<void(int tile, const SlabOutputs& outputs)> sink) const {
-  const std::byte* panels = nullptr;
-  if (has_copy()) {
-    panels = impl_->copies[slab].data();
-  } else {
+  const std::byte* panels = SlabMemory(slab).data();
+  if (!has_copy()) {
     scratch.panels.Reserve(impl_->SlabBytes(slab));
     impl_->UnpackSlab(slab, scratch.panels.data());
     panels = scratch.panels.data();
@@ -180,9 +151,21 @@ void PrefillLinear::RunSlab(
   const int64_t count = impl_->Width(slab), outputs = count * impl_->parts_in_slab;
   const int64_t stride = RoundUp(outputs, MatrixPanels::Outputs(impl_->type));
   scratch.y.Reserve(kTileRows * stride);
-  for (int i = 0; i < static_cast<int>(tiles.size()); ++i) {
-    impl_->multiplier->Multiply(tiles[i], panels, outputs, scratch.y.data(), stride, thread);
-    sink(i, {scratch.y.data(), stride, tiles[i].rows, slab * impl_->width, count});
+  const size_t share = RoundUp(upcoming.size() / tiles.size(), kLineBytes);
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    MatrixProduct product;
+    product.x = tiles[i].x;
+    product.x_stride = product.inputs = product.panel_inputs = impl_->padded_inputs;
+    product.rows = static_cast<int>(RoundUp(tiles[i].rows, kMatrixRowMultiple));
+    product.panels = panels;
+    product.outputs = outputs;
+    product.y = scratch.y.data();
+    product.y_stride = stride;
+    product.upcoming = upcoming.subspan(std::min(i * share, upcoming.size()));
+    product.upcoming = product.upcoming.first(std::min(share, product.upcoming.size()));
+    impl_->kernel(product);
+    sink(static_cast<int>(i),
+         {scratch.y.data(), stride, tiles[i].rows, slab * impl_->width, count});
   }
 }
 

@@ -24,8 +24,7 @@ PackedWeights Pack(const WeightMatrix& matrix) {
   return packed;
 }
 
-/// On the processor's own matrix type and on float32. kAmx multiplies by oneDNN, which needs no AMX
-/// for it.
+/// On the processor's own matrix type and on float32. kAmx goes without AMX where there is none.
 class PrefillLinearTest : public ::testing::TestWithParam<CpuTarget> {
  protected:
   void SetUp() override {
@@ -68,7 +67,7 @@ class PrefillLinearTest : public ::testing::TestWithParam<CpuTarget> {
     std::vector<PrefillLinearScratch> scratch(pool.threads());
     const int64_t part_outputs = linear.outputs() / parts;
     pool.ParallelFor(linear.slabs(), [&](int64_t slab, int thread) {
-      linear.RunSlab(static_cast<int>(slab), all, scratch[thread], thread,
+      linear.RunSlab(static_cast<int>(slab), all, scratch[thread], {},
                      [&](int tile, const SlabOutputs& slab_outputs) {
                        for (int row = 0; row < slab_outputs.rows; ++row) {
                          const float* from = slab_outputs.y + row * slab_outputs.stride;

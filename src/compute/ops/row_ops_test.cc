@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "compute/cpu_features.h"
 #include "compute/float_conversion.h"
 #include "compute/ops/kv_write.h"
 #include "compute/ops/quantize_activations.h"
@@ -39,6 +40,36 @@ TEST(SiluMul, GatesAlsoWhereExpOverflows) {
   SiluMul(gate.data(), up.data(), 37, y.data());
   for (int i = 0; i < 37; ++i) {
     EXPECT_NEAR(y[i], gate[i] / (1 + std::exp(-double{gate[i]})) * up[i], 2e-5) << gate[i];
+  }
+}
+
+TEST(SiluMul, IsRoundedToTheMatrixType) {
+  constexpr int kCount = 496;
+  std::vector<float> gate = RandomFloats(kCount, 8.0f, 3);
+  gate[0] = -200.0f;
+  gate[1] = 200.0f;
+  gate[2] = 0.0f;
+  const std::vector<float> up = RandomFloats(kCount, 3.0f, 4);
+  const auto target = SelectCpuTarget();
+  ASSERT_TRUE(target.ok()) << target.status();
+  for (const MatrixType type : {MatrixType::kFloat32, MatrixType::kBFloat16}) {
+    if (type == MatrixType::kBFloat16 && MatrixTypeFor(*target) != type) continue;
+    std::vector<std::byte> out(kCount * SizeOf(type));
+    SiluMulInput(type, gate.data(), up.data(), kCount, out.data());
+    for (int i = 0; i < kCount; ++i) {
+      const double expected = gate[i] / (1 + std::exp(-double{gate[i]})) * up[i];
+      float value = 0;
+      if (type == MatrixType::kFloat32) {
+        std::memcpy(&value, out.data() + 4 * i, 4);
+        EXPECT_NEAR(value, expected, 2e-5) << gate[i];
+      } else {
+        uint16_t bits = 0;
+        std::memcpy(&bits, out.data() + 2 * i, 2);
+        value = BFloat16ToFloat(bits);
+        // Half of the last of 8 bits, and what moves the rounding to the other side.
+        EXPECT_NEAR(value, expected, std::abs(expected) * 0.00405 + 1e-30) << gate[i];
+      }
+    }
   }
 }
 

@@ -38,5 +38,11 @@ void SiluMul(const float* gate, const float* up, int64_t count, float* y) {
   HWY_DYNAMIC_DISPATCH(SiluMulRow)(gate, up, count, y);
 }
 
+void SiluMulInput(MatrixType type, const float* gate, const float* up, int64_t count,
+                  std::byte* out) {
+  if (type == MatrixType::kBFloat16) return SiluMulBf16(gate, up, count, out);
+  SiluMul(gate, up, count, reinterpret_cast<float*>(out));
+}
+
 }  // namespace tandem::compute
 #endif
