@@ -15,10 +15,10 @@
 #include "cli/commands.h"
 #include "cli/master_flags.h"
 #include "cli/ready_file.h"
+#include "cli/secured_server.h"
 #include "cli/termination.h"
 #include "http/router.h"
 #include "http/server.h"
-#include "http/token_guard.h"
 #include "store/master/admin_http.h"
 #include "store/master/leadership.h"
 #include "store/master/maintenance.h"
@@ -35,20 +35,6 @@ constexpr std::chrono::seconds kReportEvery(10);
 /// Owners ask an absent master anew several times a second.
 constexpr std::chrono::seconds kRecoveryTime(1);
 
-/// What keeps strangers out of the master's ports.
-struct Secured {
-  Security security;
-  TlsContext tls;  ///< For HTTP; null without TLS.
-};
-
-absl::StatusOr<Secured> Secure(const SecurityOptions& options) {
-  Secured secured;
-  ASSIGN_OR_RETURN(secured.security, LoadSecurity(options));
-  if (!secured.security.tls) return secured;
-  ASSIGN_OR_RETURN(secured.tls, MakeTlsServerContext(secured.security.files));
-  return secured;
-}
-
 void Warn(const std::string& warning) {
   if (!warning.empty()) spdlog::warn("{}", warning);
 }
@@ -56,15 +42,12 @@ void Warn(const std::string& warning) {
 absl::StatusOr<std::unique_ptr<http::Server>> Serve(const std::string& host, int port,
                                                     const Secured& secured,
                                                     const http::Router& router, const char* flag) {
-  auto server = http::Server::Start(
-      {.host = host, .port = port, .tls = secured.tls},
-      http::RequireToken(secured.security.token, [&router](auto request, auto writer) {
+  return ServeSecured(
+      {.host = host, .port = port}, secured,
+      [&router](auto request, auto writer) {
         router.Dispatch(std::move(request), std::move(writer));
-      }));
-  if (server.ok()) return server;
-  return absl::Status(server.status().code(),
-                      fmt::format("{}; --{} chooses another port, 0 lets the system choose",
-                                  std::string(server.status().message()), flag));
+      },
+      flag);
 }
 
 /// A master with everything around it, from start to stop.

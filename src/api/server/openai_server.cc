@@ -6,6 +6,7 @@
 #include "api/server/authorization.h"
 #include "api/server/handlers.h"
 #include "api/server/json_reply.h"
+#include "http/metrics_response.h"
 #include "http/request_id.h"
 #include "http/router.h"
 
@@ -106,9 +107,7 @@ class Server : public OpenAiServer {
       writer->Respond(JsonReply(200, {{"server_load", context_.engine.load()}}));
     });
     router_.Add("GET", "/metrics", [this](http::Request, WriterPointer writer) {
-      writer->Respond({.status = 200,
-                       .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
-                       .body = RenderMetrics(metrics_)});
+      writer->Respond(http::MetricsResponse(metrics_));
     });
   }
 

@@ -58,8 +58,7 @@ class PrefillLinear {
 
   /// W is the parts one below the other. They have the same number of columns, and each a multiple
   /// of 16 outputs; paired ones have equally many. Without a copy they must outlive the layer. The
-  /// pool's threads may run slabs at once. InvalidArgument names a size that does not fit, Internal
-  /// says why the matrix library refuses.
+  /// pool's threads may run slabs at once. InvalidArgument names a size that does not fit.
   static absl::StatusOr<PrefillLinear> Create(std::span<const PackedWeights* const> parts,
                                               const PrefillLinearOptions& options,
                                               ThreadPool& pool);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "http/metrics_response.h"
 #include "store/proto/error_code.h"
 
 namespace tandem::store {
@@ -155,9 +156,7 @@ void AddAdminRoutes(http::Router& router, const ServingMaster& serving, MasterMe
   Get(router, "/metrics", [&](const http::Request&) {
     const std::shared_ptr<Master> master = serving.Get();
     metrics.Show(master == nullptr ? PoolUsage() : master->usage());
-    return http::Response{200,
-                          {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
-                          RenderMetrics(registry)};
+    return http::MetricsResponse(registry);
   });
   const auto ask = [&](auto answer) {
     return [&serving, answer](const auto&... arguments) {
