@@ -1,6 +1,7 @@
 #include "engine/model_runner.h"
 
 #include <cmath>
+#include <utility>
 
 #include "engine/counter_random.h"
 #include "engine/softmax.h"
@@ -37,17 +38,21 @@ absl::Status WhyNothing(std::span<const float> logits) {
 }
 
 // Row i belongs to position computed + i and predicts the token behind it.
-void FillPromptLogprobs(Sequence& sequence, const model::Logits& logits, int first_row, int rows) {
+void FillPromptLogprobs(Sequence& sequence, const model::Logits& logits, int first_row, int rows,
+                        compute::ThreadPool& threads) {
   const int top = *sequence.request.sampling.prompt_logprobs;
-  for (int i = 0; i < rows; ++i) {
-    const int predicted = sequence.computed + i + 1;
+  threads.ParallelFor(rows, [&](int64_t i, int) {
+    const int predicted = sequence.computed + static_cast<int>(i) + 1;
     if (predicted >= sequence.prompt_length()) return;
-    sequence.prompt_logprobs[predicted] =
-        ComputeLogprobs(logits.Row(first_row + i), sequence.tokens[predicted], top);
-  }
+    sequence.prompt_logprobs[predicted] = ComputeLogprobs(
+        logits.Row(first_row + static_cast<int>(i)), sequence.tokens[predicted], top);
+  });
 }
 
 }  // namespace
+
+ModelRunner::ModelRunner(model::Decoder& decoder, const compute::KvPool& kv)
+    : decoder_(decoder), kv_(kv), lanes_(decoder.threads().threads()) {}
 
 std::vector<SampledToken> ModelRunner::Run(std::span<const ScheduledTokens> step) {
   std::vector<model::BatchSegment> batch;
@@ -63,32 +68,37 @@ std::vector<SampledToken> ModelRunner::Run(std::span<const ScheduledTokens> step
   }
   const model::Logits logits = decoder_.Forward(batch, kv_);
 
-  std::vector<SampledToken> sampled;
+  std::vector<std::pair<Sequence*, int>> ends;  // With the row that gives the next token.
   int row = 0;
   for (const ScheduledTokens& scheduled : step) {
     Sequence& sequence = *scheduled.sequence;
     const int rows = RowCount(scheduled);
     if (WantedRows(scheduled) == model::LogitRows::kAll) {
-      FillPromptLogprobs(sequence, logits, row, rows);
+      FillPromptLogprobs(sequence, logits, row, rows, decoder_.threads());
     }
     row += rows;
     if (rows > 0 && sequence.computed + scheduled.count == sequence.length()) {
-      sampled.push_back(Sample(sequence, logits.Row(row - 1)));
+      ends.emplace_back(&sequence, row - 1);
     }
   }
+  std::vector<SampledToken> sampled(ends.size());
+  decoder_.threads().ParallelFor(static_cast<int64_t>(ends.size()), [&](int64_t i, int thread) {
+    const auto [sequence, end] = ends[i];
+    sampled[i] = Sample(*sequence, logits.Row(end), lanes_[thread]);
+  });
   return sampled;
 }
 
-SampledToken ModelRunner::Sample(Sequence& sequence, std::span<const float> logits) {
+SampledToken ModelRunner::Sample(Sequence& sequence, std::span<const float> logits, Lane& lane) {
   const SamplingParams& params = sequence.request.sampling;
   std::span<const float> row = logits;
   if (sequence.logits.active()) {
-    processed_.assign(logits.begin(), logits.end());
-    sequence.logits.Apply(processed_);
-    row = processed_;
+    lane.processed.assign(logits.begin(), logits.end());
+    sequence.logits.Apply(lane.processed);
+    row = lane.processed;
   }
   SampledToken result = {.sequence = &sequence};
-  result.token = sampler_.Sample(row, params, UniformDraw(sequence.seed, sequence.length()));
+  result.token = lane.sampler.Sample(row, params, UniformDraw(sequence.seed, sequence.length()));
   if (!result.token) result.error = WhyNothing(logits);
   if (result.token && params.logprobs) {
     result.logprobs = ComputeLogprobs(logits, *result.token, *params.logprobs);

@@ -22,23 +22,28 @@ struct SampledToken {
   std::optional<TokenLogprobs> logprobs;
 };
 
-/// Runs what was scheduled through the model and samples. Engine's thread only.
+/// Runs what was scheduled through the model and samples, on the model's threads. Engine's thread
+/// only.
 class ModelRunner {
  public:
   /// Both outlive it.
-  ModelRunner(model::Decoder& decoder, const compute::KvPool& kv) : decoder_(decoder), kv_(kv) {}
+  ModelRunner(model::Decoder& decoder, const compute::KvPool& kv);
 
   /// Computes a step. Sequences whose last known token was computed get a new one. The sequences
   /// are not moved on; prompt_logprobs are filled in.
   std::vector<SampledToken> Run(std::span<const ScheduledTokens> step);
 
  private:
-  SampledToken Sample(Sequence& sequence, std::span<const float> logits);
+  /// A thread's own room.
+  struct Lane {
+    Sampler sampler;
+    std::vector<float> processed;  // [vocab_size]
+  };
+  static SampledToken Sample(Sequence& sequence, std::span<const float> logits, Lane& lane);
 
   model::Decoder& decoder_;
   const compute::KvPool& kv_;
-  Sampler sampler_;
-  std::vector<float> processed_;
+  std::vector<Lane> lanes_;  // One for each of the model's threads.
 };
 
 }  // namespace tandem::engine

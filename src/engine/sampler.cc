@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "engine/softmax.h"
 
@@ -42,18 +43,68 @@ void KeepNucleus(std::vector<ScoredToken>& candidates, double least) {
   candidates.resize(kept);
 }
 
-// A weight such that the weights from it up sum to `least` or more, found without sorting: sums by
-// the leading bits of the weights, which order as the weights do.
-float NucleusBound(std::span<const float> weights, double least) {
+// Candidates of which the heaviest weigh `least` or more, without most of the others: sums by the
+// leading bits of the weights, which order as the weights do.
+void DropTail(std::vector<ScoredToken>& candidates, double least) {
   constexpr int kShift = 20;  // Leaves the exponent and three bits of the mantissa.
   constexpr uint32_t kBuckets = (std::bit_cast<uint32_t>(1.0f) >> kShift) + 1;  // Weights are <= 1.
   std::array<double, kBuckets> sums = {};
-  for (const float weight : weights) sums[std::bit_cast<uint32_t>(weight) >> kShift] += weight;
+  for (const auto& [id, weight] : candidates) {
+    sums[std::bit_cast<uint32_t>(weight) >> kShift] += weight;
+  }
   double sum = 0;
   uint32_t bucket = kBuckets;
   while (bucket > 0 && sum < least) sum += sums[--bucket];
-  // One more, as another order of summation may come to a little less.
-  return std::bit_cast<float>((bucket > 0 ? bucket - 1 : 0) << kShift);
+  const float bound = std::bit_cast<float>(bucket << kShift);
+  std::erase_if(candidates, [&](const ScoredToken& c) { return c.second < bound; });
+}
+
+// Roughly the sum of the weights that are `bound` or more, by vectors.
+float RoughSumFrom(std::span<const float> weights, float bound) {
+  constexpr size_t kLanes = 32;
+  float sums[kLanes] = {};
+  const size_t whole = weights.size() - weights.size() % kLanes;
+  for (size_t i = 0; i < whole; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const float weight = weights[i + lane];
+      sums[lane] += weight >= bound ? weight : 0.0f;
+    }
+  }
+  for (size_t i = whole; i < weights.size(); ++i) sums[0] += weights[i] >= bound ? weights[i] : 0;
+  float sum = 0;
+  for (const float part : sums) sum += part;
+  return sum;
+}
+
+// A weight such that the weights from it up sum to `least` or more, if all do. Most of a vocabulary
+// has next to no weight, so that few sums lead there.
+float NucleusBound(std::span<const float> weights, double least) {
+  constexpr float kStep = 1.0f / 64;
+  const double enough = least * (1 + 1e-4);  // Rough sums are closer than that.
+  float bound = kStep;
+  while (bound >= std::numeric_limits<float>::min() && RoughSumFrom(weights, bound) < enough) {
+    bound *= kStep;
+  }
+  return bound >= std::numeric_limits<float>::min() ? bound : 0;
+}
+
+// The tokens whose weight is `least` or more, in order of their ids.
+std::vector<ScoredToken> TokensFrom(std::span<const float> weights, float least) {
+  constexpr size_t kPiece = 64;
+  std::vector<ScoredToken> tokens;
+  for (size_t begin = 0; begin < weights.size(); begin += kPiece) {
+    const auto piece = weights.subspan(begin, std::min(kPiece, weights.size() - begin));
+    // Few pieces have any. By vectors of integers, which order as the weights do.
+    int32_t largest = 0;
+    for (size_t i = 0; piece.size() == kPiece && i < kPiece; ++i) {
+      largest = std::max(largest, std::bit_cast<int32_t>(piece[i]));
+    }
+    if (piece.size() == kPiece && std::bit_cast<float>(largest) < least) continue;
+    for (size_t i = 0; i < piece.size(); ++i) {
+      if (piece[i] >= least) tokens.emplace_back(begin + i, piece[i]);
+    }
+  }
+  return tokens;
 }
 
 }  // namespace
@@ -115,10 +166,13 @@ std::vector<ScoredToken> Sampler::Candidates(std::span<const float> logits, floa
     return candidates;
   }
   const double total = SoftmaxWeights(logits, max, scale, weights_);
-  const float bound =
-      params.min_p > 0 ? params.min_p : NucleusBound(weights_, params.top_p * total);
-  for (size_t id = 0; id < weights_.size(); ++id) {
-    if (weights_[id] >= bound) candidates.emplace_back(id, weights_[id]);
+  if (params.min_p > 0) {
+    candidates = TokensFrom(weights_, params.min_p);
+  } else {
+    // A little more than is asked for, as another order of summation may come to a little less.
+    const double least = params.top_p * total * (1 + 1e-9);
+    candidates = TokensFrom(weights_, NucleusBound(weights_, least));
+    DropTail(candidates, least);
   }
   std::sort(candidates.begin(), candidates.end(), RanksBefore);
   if (params.top_p < 1.0f) {

@@ -10,7 +10,7 @@
 
 namespace tandem::engine {
 
-/// Chooses tokens. Keeps room for the weights of one row: engine's thread only.
+/// Chooses tokens. Keeps room for the weights of one row: for one thread at a time.
 class Sampler {
  public:
   /// The token that `draw`, from [0, 1), picks out of the logits (float32 [vocab_size], already

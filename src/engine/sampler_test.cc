@@ -57,32 +57,33 @@ std::vector<double> ExpectedShares(std::span<const float> logits, const Sampling
 class SamplerFilterTest : public ::testing::TestWithParam<SamplingParams> {};
 
 TEST_P(SamplerFilterTest, DrawsByTheFilteredDistribution) {
-  const std::vector<float> logits = RandomLogits(37, 5);
-  const std::vector<double> expected = ExpectedShares(logits, GetParam());
-  constexpr int kDraws = 20000;
-  std::vector<double> shares(logits.size());
-  Sampler sampler;
-  for (int i = 0; i < kDraws; ++i) {
-    const auto token = sampler.Sample(logits, GetParam(), (i + 0.5) / kDraws);
-    ASSERT_TRUE(token);
-    shares[*token] += 1.0 / kDraws;
-  }
-  for (size_t id = 0; id < logits.size(); ++id) {
-    EXPECT_NEAR(shares[id], expected[id], 1.5 / kDraws) << "token " << id;
+  for (const int vocab_size : {37, 1003}) {
+    const std::vector<float> logits = RandomLogits(vocab_size, 5);
+    const std::vector<double> expected = ExpectedShares(logits, GetParam());
+    constexpr int kDraws = 20000;
+    std::vector<double> shares(logits.size());
+    Sampler sampler;
+    for (int i = 0; i < kDraws; ++i) {
+      const auto token = sampler.Sample(logits, GetParam(), (i + 0.5) / kDraws);
+      ASSERT_TRUE(token);
+      shares[*token] += 1.0 / kDraws;
+    }
+    for (size_t id = 0; id < logits.size(); ++id) {
+      EXPECT_NEAR(shares[id], expected[id], 1.5 / kDraws) << "token " << id << " of " << vocab_size;
+    }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Filters, SamplerFilterTest,
-    ::testing::Values(SamplingParams{}, SamplingParams{.temperature = 0.3f},
-                      SamplingParams{.temperature = 3.0f}, SamplingParams{.top_p = 0.7f},
-                      SamplingParams{.temperature = 2.0f, .top_p = 0.95f},
-                      SamplingParams{.top_k = 5}, SamplingParams{.top_k = 1},
-                      SamplingParams{.top_k = 1000}, SamplingParams{.min_p = 0.1f},
-                      SamplingParams{
-                          .temperature = 2.0f, .top_p = 0.8f, .top_k = 9, .min_p = 0.05f},
-                      SamplingParams{.temperature = 2.0f, .top_p = 0.8f, .min_p = 0.05f},
-                      SamplingParams{.top_p = 1e-6f}));
+    ::testing::Values(
+        SamplingParams{}, SamplingParams{.temperature = 0.3f}, SamplingParams{.temperature = 3.0f},
+        SamplingParams{.top_p = 0.7f}, SamplingParams{.temperature = 2.0f, .top_p = 0.95f},
+        SamplingParams{.top_k = 5}, SamplingParams{.top_k = 1}, SamplingParams{.top_k = 1000},
+        SamplingParams{.min_p = 0.1f},
+        SamplingParams{.temperature = 2.0f, .top_p = 0.8f, .top_k = 9, .min_p = 0.05f},
+        SamplingParams{.temperature = 2.0f, .top_p = 0.8f, .min_p = 0.05f},
+        SamplingParams{.temperature = 2.0f, .top_p = 0.99999f}, SamplingParams{.top_p = 1e-6f}));
 
 TEST(SamplerTest, GreedyTakesTheFirstOfTheHighest) {
   Sampler sampler;

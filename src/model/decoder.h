@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "compute/kv_pool.h"
+#include "compute/thread_pool.h"
 #include "model/model_config.h"
 #include "model/weight_source.h"
 
@@ -66,6 +67,9 @@ class Decoder {
   virtual Logits Forward(std::span<const BatchSegment> batch, const compute::KvPool& kv) = 0;
 
   virtual const ModelConfig& config() const = 0;
+
+  /// The threads it computes with, which between two calls of Forward are free for its driver.
+  virtual compute::ThreadPool& threads() = 0;
 };
 
 }  // namespace tandem::model

@@ -26,6 +26,7 @@ class DecoderGraph : public Decoder {
 
   Logits Forward(std::span<const BatchSegment> batch, const compute::KvPool& kv) override;
   const ModelConfig& config() const override { return config_; }
+  compute::ThreadPool& threads() override { return *pool_; }
 
  private:
   void CollectLogitRows(std::span<const BatchSegment> batch);
