@@ -1,12 +1,16 @@
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <vector>
 
+#include "compute/aligned_buffer.h"
+#include "compute/thread_pool.h"
 #include "model/decoder.h"
-#include "model/gguf_model.h"
+#include "model/model.h"
 #include "model/testing/test_sequence.h"
 
 namespace tandem {
@@ -36,17 +40,17 @@ struct LoadedModel {
   }
 
   LoadedModel() {
-    auto opened = model::GgufModel::Open(ModelPath());
+    auto opened = model::OpenModel(ModelPath());
     if (!opened.ok()) {
       std::fprintf(stderr, "TANDEM_TEST_MODEL: %s\n",
                    std::string(opened.status().message()).c_str());
       std::exit(2);
     }
-    source = *std::move(opened);
-    decoder = model::Decoder::Load(source->config(), *source, Threads()).value();
+    model = *std::move(opened);
+    decoder = model::Decoder::Load(model.config, *model.weights, Threads()).value();
   }
 
-  std::unique_ptr<model::GgufModel> source;
+  model::Model model;
   std::unique_ptr<model::Decoder> decoder;
 };
 
@@ -58,18 +62,40 @@ std::vector<int32_t> SomeTokens(int count) {
 
 void BM_Load(benchmark::State& state) {
   for (auto _ : state) {
-    auto source = model::GgufModel::Open(ModelPath()).value();
-    benchmark::DoNotOptimize(model::Decoder::Load(source->config(), *source, Threads()));
+    const model::Model model = model::OpenModel(ModelPath()).value();
+    benchmark::DoNotOptimize(model::Decoder::Load(model.config, *model.weights, Threads()));
   }
 }
 BENCHMARK(BM_Load)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// What the memory gives: all threads read 2 GiB, each its share, as fast as they can.
+void BM_ReadMemory(benchmark::State& state) {
+  constexpr size_t kWords = size_t{256} << 20, kPiece = size_t{128} << 10;
+  compute::AlignedBuffer<uint64_t> memory(kWords);
+  compute::ThreadPool pool(Threads());
+  pool.ParallelFor(kWords / kPiece, [&](int64_t piece, int) {
+    std::fill_n(memory.data() + piece * kPiece, kPiece, uint64_t{1});
+  });
+  for (auto _ : state) {
+    pool.ParallelFor(kWords / kPiece, [&](int64_t piece, int) {
+      const uint64_t* words = memory.data() + piece * kPiece;
+      uint64_t sums[16] = {};
+      for (size_t i = 0; i < kPiece; i += 16) {
+        for (size_t lane = 0; lane < 16; ++lane) sums[lane] += words[i + lane];
+      }
+      benchmark::DoNotOptimize(sums);
+    });
+  }
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * kWords * sizeof(uint64_t)));
+}
+BENCHMARK(BM_ReadMemory)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void BM_Prefill(benchmark::State& state) {
   LoadedModel& loaded = LoadedModel::Get();
   const std::vector<int32_t> tokens = SomeTokens(static_cast<int>(state.range(0)));
   const auto count = static_cast<int>(tokens.size());
   for (auto _ : state) {
-    TestPool pool(loaded.source->config(), count);
+    TestPool pool(loaded.model.config, count);
     TestSequence sequence(pool, count);
     sequence.Run(*loaded.decoder, tokens, TokenPath::kPrefill, LogitRows::kLast);
   }
@@ -83,7 +109,7 @@ void BM_Decode(benchmark::State& state) {
   LoadedModel& loaded = LoadedModel::Get();
   const auto batch = static_cast<int>(state.range(0)), context = static_cast<int>(state.range(1));
   const std::vector<int32_t> tokens = SomeTokens(context);
-  TestPool pool(loaded.source->config(), batch * (context + 16));
+  TestPool pool(loaded.model.config, batch * (context + 16));
   std::vector<TestSequence> sequences;
   for (int i = 0; i < batch; ++i) {
     sequences.emplace_back(pool, context + 1);

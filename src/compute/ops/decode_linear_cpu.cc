@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kTileOutputs = PackedWeights::kTileOutputs;
 constexpr int64_t kSharesPerThread = 4;  // So that a thread that is held up leaves work to others.
+constexpr int64_t kPackedAtOnce = 32;    // Tiles, of which GPTQ's are read together.
 constexpr int64_t kAsideRows = 64;       // Whose results are put into place after the kernel.
 
 }  // namespace
@@ -25,8 +26,11 @@ DecodeLinear::DecodeLinear(std::span<const WeightMatrix> parts, CpuTarget target
     } else {
       part.float_kernel = FindFloatKernel(matrix.format);
     }
-    pool.ParallelFor(part.weights.tiles(),
-                     [&](int64_t tile, int) { part.weights.PackTile(matrix, tile); });
+    const int64_t tiles = part.weights.tiles();
+    pool.ParallelFor((tiles + kPackedAtOnce - 1) / kPackedAtOnce, [&](int64_t index, int) {
+      const int64_t first = index * kPackedAtOnce;
+      part.weights.PackTiles(matrix, first, std::min(kPackedAtOnce, tiles - first));
+    });
     outputs_ += matrix.rows;
     tiles_ += part.weights.tiles();
   }

@@ -74,8 +74,8 @@ class DecodeLinearTest : public ::testing::TestWithParam<std::tuple<WeightFormat
 
 TEST_P(DecodeLinearTest, MultipliesAsFloat64Does) {
   ThreadPool pool(2);
-  // 40 outputs end within a tile.
-  const RandomWeights weights(format(), 40, columns(160), 1);
+  // More outputs than are laid out at once, which end within a tile.
+  const RandomWeights weights(format(), 552, columns(160), 1);
   const std::vector<float> x = RandomFloats(7 * columns(160), 3.0f, 2);
   const DecodeLinear linear(std::array{weights.View()}, target(), pool);
   const std::vector<float> y = Run(linear, x, pool);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <vector>
 
 #include "compute/weight_matrix.h"
 
@@ -20,31 +22,34 @@ uint32_t Spread(uint32_t nibbles) {
 /// From 8 quants one after the other to 0 to 3 in the low and 4 to 7 in the high nibbles.
 uint32_t Interleave(uint32_t word) { return Spread(word & 0xffffu) | Spread(word >> 16) << 4; }
 
-/// The words of 8 inputs of up to 16 outputs.
-void GatherChunk(const GptqMatrix& matrix, int64_t first_row, int outputs, int64_t position,
-                 uint32_t* words) {
+/// The words of 8 inputs of as many outputs as there is room for.
+void GatherChunk(const GptqMatrix& matrix, int64_t first_row, int64_t position,
+                 std::span<uint32_t> words) {
+  const auto stored = [&](int64_t chunk) {
+    return matrix.quants + (chunk * matrix.rows + first_row) * 4;
+  };
   if (matrix.column_order.empty()) {
-    std::memcpy(words, matrix.quants + (position / kChunkInputs * matrix.rows + first_row) * 4,
-                outputs * 4);
+    std::memcpy(words.data(), stored(position / kChunkInputs), words.size_bytes());
     return;
   }
-  std::fill_n(words, outputs, 0u);
+  std::fill(words.begin(), words.end(), 0u);
   for (int i = 0; i < kChunkInputs; ++i) {
     const int64_t column = matrix.column_order[position + i];
-    std::array<uint32_t, kOutputs> stored;
-    std::memcpy(stored.data(), matrix.quants + (column / 8 * matrix.rows + first_row) * 4,
-                outputs * 4);
-    const int shift = static_cast<int>(4 * (column % 8));
-    for (int o = 0; o < outputs; ++o) words[o] |= (stored[o] >> shift & 15u) << (4 * i);
+    const std::byte* const from = stored(column / kChunkInputs);
+    const int shift = static_cast<int>(4 * (column % kChunkInputs));
+    for (size_t o = 0; o < words.size(); ++o) {
+      uint32_t word;
+      std::memcpy(&word, from + o * 4, sizeof(word));
+      words[o] |= (word >> shift & 15u) << (4 * i);
+    }
   }
 }
 
-}  // namespace
-
-void PackGptqTile(const GptqMatrix& matrix, int64_t first_row, std::byte* tile) {
-  const GptqTileLayout layout(matrix.columns / kQuantBlock, matrix.group_size / kQuantBlock);
-  const int outputs = static_cast<int>(std::min<int64_t>(kOutputs, matrix.rows - first_row));
-  if (outputs < kOutputs) std::memset(tile, 0, layout.bytes());
+/// All of a tile but its quants.
+void FillHeader(const GptqMatrix& matrix, const GptqTileLayout& layout, int64_t first_row,
+                std::byte* tile) {
+  const auto outputs = static_cast<int>(std::min<int64_t>(kOutputs, matrix.rows - first_row));
+  if (outputs < kOutputs) std::memset(tile, 0, layout.quants());
   const auto group_blocks = static_cast<int32_t>(layout.group_blocks);
   std::memcpy(tile, &group_blocks, sizeof(group_blocks));
   for (int64_t group = 0; group < layout.groups; ++group) {
@@ -55,13 +60,27 @@ void PackGptqTile(const GptqMatrix& matrix, int64_t first_row, std::byte* tile) 
           static_cast<std::byte>(matrix.Zero(first_row + o, group));
     }
   }
-  std::byte* out = tile + layout.quants();
-  std::array<uint32_t, kOutputs> words{};
+}
+
+}  // namespace
+
+void PackGptqTiles(const GptqMatrix& matrix, int64_t first_row, int64_t count, size_t tile_bytes,
+                   std::byte* tiles) {
+  const GptqTileLayout layout(matrix.columns / kQuantBlock, matrix.group_size / kQuantBlock);
+  for (int64_t t = 0; t < count; ++t) {
+    FillHeader(matrix, layout, first_row + t * kOutputs, tiles + t * tile_bytes);
+  }
+  std::vector<uint32_t> words(count * kOutputs);
+  const auto stored = std::span(words).first(std::min(count * kOutputs, matrix.rows - first_row));
+  std::byte* out = tiles + layout.quants();
   for (int64_t position = 0; position < matrix.columns; position += kChunkInputs) {
-    GatherChunk(matrix, first_row, outputs, position, words.data());
-    for (uint32_t& word : words) word = Interleave(word);
-    std::memcpy(out, words.data(), sizeof(words));
-    out += sizeof(words);
+    GatherChunk(matrix, first_row, position, stored);
+    for (int64_t t = 0; t < count; ++t) {
+      std::array<uint32_t, kOutputs> tile;
+      for (int o = 0; o < kOutputs; ++o) tile[o] = Interleave(words[t * kOutputs + o]);
+      std::memcpy(out + t * tile_bytes, tile.data(), sizeof(tile));
+    }
+    out += kOutputs * 4;
   }
 }
 

@@ -41,7 +41,10 @@ struct GptqTileLayout {
   int64_t groups;
 };
 
-/// Fills the tile of outputs [first_row, first_row + 16) of `matrix`, zeros where it has fewer.
-void PackGptqTile(const GptqMatrix& matrix, int64_t first_row, std::byte* tile);
+/// Fills `count` tiles, `tile_bytes` apart, of the outputs of `matrix` from `first_row` on; zeros
+/// where it has fewer. The more at once, the longer are the pieces of its transposed rows that are
+/// read: 64 bytes a tile.
+void PackGptqTiles(const GptqMatrix& matrix, int64_t first_row, int64_t count, size_t tile_bytes,
+                   std::byte* tiles);
 
 }  // namespace tandem::compute

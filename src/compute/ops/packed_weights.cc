@@ -1,6 +1,9 @@
 #include "compute/ops/packed_weights.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 
 #include "compute/ops/packed_gptq.h"
 #include "compute/ops/packed_k_quants.h"
@@ -44,10 +47,20 @@ size_t TileBytes(const WeightMatrix& weights) {
   return (bytes + kLine - 1) / kLine * kLine;
 }
 
-void PackFloats(const std::byte* row, int64_t columns, size_t element, int output,
-                std::byte* tile) {
-  for (int64_t k = 0; k < columns; ++k) {
-    std::memcpy(tile + (k * kOutputs + output) * element, row + k * element, element);
+/// Rows of elements of one size, side by side: [rows.size()][columns] to [columns][16].
+template <typename Element>
+void PackFloats(std::span<const std::byte* const> rows, int64_t columns, std::byte* tile) {
+  constexpr int kColumns = 64 / sizeof(Element);  // A line of each row at a time.
+  for (int64_t begin = 0; begin < columns; begin += kColumns) {
+    const auto count = std::min<int64_t>(kColumns, columns - begin);
+    Element block[kColumns][kOutputs] = {};
+    for (size_t output = 0; output < rows.size(); ++output) {
+      Element line[kColumns];
+      std::memcpy(line, rows[output] + begin * sizeof(Element), count * sizeof(Element));
+      for (int64_t k = 0; k < count; ++k) block[k][output] = line[k];
+    }
+    std::memcpy(tile + begin * kOutputs * sizeof(Element), block,
+                count * kOutputs * sizeof(Element));
   }
 }
 
@@ -107,22 +120,29 @@ PackedWeights::PackedWeights(const WeightMatrix& weights)
   }
 }
 
+void PackedWeights::PackTiles(const WeightMatrix& weights, int64_t first, int64_t count) {
+  if (format_ == WeightFormat::kGptqInt4) {
+    PackGptqTiles(*weights.gptq, first * kTileOutputs, count, tile_bytes_, Tile(first));
+    return;
+  }
+  for (int64_t tile = first; tile < first + count; ++tile) PackTile(weights, tile);
+}
+
 void PackedWeights::PackTile(const WeightMatrix& weights, int64_t tile) {
   std::byte* out = Tile(tile);
   const int64_t first = tile * kTileOutputs;
-  if (format_ == WeightFormat::kGptqInt4) {
-    PackGptqTile(*weights.gptq, first, out);
-    return;
-  }
-  if (first + kTileOutputs > outputs_) std::memset(out, 0, tile_bytes_);
-  for (int output = 0; output < kTileOutputs && first + output < outputs_; ++output) {
-    const std::byte* row = weights.Row(first + output);
+  std::array<const std::byte*, kTileOutputs> stored;
+  const auto outputs = static_cast<int>(std::min<int64_t>(kTileOutputs, outputs_ - first));
+  for (int output = 0; output < outputs; ++output) stored[output] = weights.Row(first + output);
+  const auto rows = std::span(stored).first(outputs);
+  if (format_ == WeightFormat::kFloat32) return PackFloats<uint32_t>(rows, columns_, out);
+  if (!IsQuantized(format_)) return PackFloats<uint16_t>(rows, columns_, out);
+  if (outputs < kTileOutputs) std::memset(out, 0, tile_bytes_);
+  for (int output = 0; output < outputs; ++output) {
     if (IsKQuant(format_)) {
-      PackKQuantRow(format_, row, columns_, output, out);
-    } else if (IsQuantized(format_)) {
-      PackBlocks(row, format_, columns_ / kQuantBlock, output, out);
+      PackKQuantRow(format_, rows[output], columns_, output, out);
     } else {
-      PackFloats(row, columns_, format_ == WeightFormat::kFloat32 ? 4 : 2, output, out);
+      PackBlocks(rows[output], format_, columns_ / kQuantBlock, output, out);
     }
   }
 }

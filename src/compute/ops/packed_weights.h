@@ -42,10 +42,12 @@ class PackedWeights {
   std::byte* Tile(int64_t tile) { return data_.data() + tile * tile_bytes_; }
   const std::byte* Tile(int64_t tile) const { return data_.data() + tile * tile_bytes_; }
 
-  /// Fills one tile from the weight that the constructor was given.
-  void PackTile(const WeightMatrix& weights, int64_t tile);
+  /// Fills `count` tiles from the weight that the constructor was given.
+  void PackTiles(const WeightMatrix& weights, int64_t first, int64_t count);
 
  private:
+  void PackTile(const WeightMatrix& weights, int64_t tile);
+
   WeightFormat format_;
   int64_t outputs_;
   int64_t columns_;

@@ -20,7 +20,7 @@ constexpr int kRows = PrefillLinear::kTileRows;
 
 PackedWeights Pack(const WeightMatrix& matrix) {
   PackedWeights packed(matrix);
-  for (int64_t tile = 0; tile < packed.tiles(); ++tile) packed.PackTile(matrix, tile);
+  packed.PackTiles(matrix, 0, packed.tiles());
   return packed;
 }
 
