@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <utility>
 
+#include "api/schema/choice_seed.h"
 #include "base/json.h"
 
 namespace tandem::proxy {
@@ -92,8 +93,8 @@ PrefillDecodePlan PrefillDecodePlan::ForChoice(int choice) const {
         batch ? member.value().get_array()[choice / choices_of_a_prompt_] : member.value();
   }
   // As an instance seeds the choices of a prompt.
-  if (const auto seed = Integer(body, "seed")) {
-    body["seed"] = *seed + choice % choices_of_a_prompt_;
+  if (const auto seed = Integer(body, "seed"); seed && *seed != api::kNoSeed) {
+    body["seed"] = api::SeedOfChoice(*seed, choice % choices_of_a_prompt_);
   }
   plan.raw_ = boost::json::serialize(body);
   plan.body_ = std::move(body);

@@ -122,5 +122,15 @@ TEST(PrefillDecodePlanTest, AChoiceAloneHasItsPromptAndSeed) {
                                R"("return_token_ids":true})"));
 }
 
+TEST(PrefillDecodePlanTest, AChoiceAloneStaysWithoutSeed) {
+  const auto seed_of = [](const std::string& seed, int choice) {
+    const PrefillDecodePlan plan(R"({"prompt":"a","n":4,"seed":)" + seed + "}");
+    return boost::json::parse(plan.ForChoice(choice).DecodeBody({}, {})).at("seed");
+  };
+  EXPECT_EQ(seed_of("-1", 2), -1);
+  // -1 would be none.
+  EXPECT_EQ(seed_of("-3", 2), 0);
+}
+
 }  // namespace
 }  // namespace tandem::proxy

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "http/metrics_response.h"
 #include "http/request_id.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -128,8 +129,7 @@ void RoutingProxy::AddRoutes() {
     writer->Respond(JsonReply(200, {{"version", options_.version}, {"role", "proxy"}}));
   });
   router_.Add("GET", "/metrics", [this](const Request&, const Writer& writer) {
-    writer->Respond({.headers = {{"Content-Type", "text/plain; version=0.0.4"}},
-                     .body = RenderMetrics(registry_)});
+    writer->Respond(http::MetricsResponse(registry_));
   });
   router_.AddFallback([this](Request request, Writer writer) {
     Forward(std::move(request), std::move(writer), false);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/schema/choice_seed.h"
+
 namespace tandem::api {
 namespace {
 
@@ -54,9 +56,8 @@ void ReadAllowedTokens(FieldReader& fields, std::vector<int32_t>& allowed) {
 }
 
 void ReadSeed(FieldReader& fields, std::optional<int64_t>& seed) {
-  constexpr int64_t kNone = -1;  // To vLLM.
   fields.Read("seed", seed);
-  if (seed == kNone) seed.reset();
+  if (seed == kNoSeed) seed.reset();
 }
 
 void ReadLogitBias(FieldReader& fields, std::vector<std::pair<int32_t, float>>& logit_bias) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/schema/choice_seed.h"
 #include "api/server/choice_renderer.h"
 #include "api/server/stream_writer.h"
 #include "api/server/whole_reply.h"
@@ -66,7 +67,9 @@ engine::EngineRequest Generation::EngineRequestFor(int choice) const {
   request.id = engine_ids_[choice];
   request.prompt = prompt.ids;
   request.sampling.max_tokens = prompt.max_tokens;
-  if (request.sampling.seed) *request.sampling.seed += choice % plan_.request.best_of;
+  if (request.sampling.seed) {
+    request.sampling.seed = SeedOfChoice(*request.sampling.seed, choice % plan_.request.best_of);
+  }
   return request;
 }
 
