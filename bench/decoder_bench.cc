@@ -70,7 +70,7 @@ BENCHMARK(BM_Load)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// What the memory gives: all threads read 2 GiB, each its share, as fast as they can.
 void BM_ReadMemory(benchmark::State& state) {
-  constexpr size_t kWords = size_t{256} << 20, kPiece = size_t{128} << 10;
+  constexpr size_t kWords = size_t{256} << 20, kPiece = size_t{128} << 10, kAhead = 512;
   compute::AlignedBuffer<uint64_t> memory(kWords);
   compute::ThreadPool pool(Threads());
   pool.ParallelFor(kWords / kPiece, [&](int64_t piece, int) {
@@ -81,6 +81,8 @@ void BM_ReadMemory(benchmark::State& state) {
       const uint64_t* words = memory.data() + piece * kPiece;
       uint64_t sums[16] = {};
       for (size_t i = 0; i < kPiece; i += 16) {
+        __builtin_prefetch(words + i + kAhead);
+        __builtin_prefetch(words + i + kAhead + 8);
         for (size_t lane = 0; lane < 16; ++lane) sums[lane] += words[i + lane];
       }
       benchmark::DoNotOptimize(sums);

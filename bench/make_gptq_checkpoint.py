@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Writes a checkpoint of Qwen2.5-7B's shape in GPTQ-Int4 with random weights, for measuring.
 
-make_gptq_checkpoint.py DIRECTORY [TOKENIZER_DIRECTORY]: 5.5 GB in two shards; tokenizer.json and
-tokenizer_config.json are linked from TOKENIZER_DIRECTORY. Needs numpy.
+5.5 GB in two shards, or fewer layers of it. Needs numpy.
 """
+import argparse
 import json
 import pathlib
-import sys
 
 import numpy as np
 
@@ -76,10 +75,17 @@ def write_shard(path, entries):
 
 
 def main():
-    directory = pathlib.Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--layers", type=int, default=CONFIG["num_hidden_layers"])
+    parser.add_argument("--tokenizer", type=pathlib.Path,
+                        help="a directory whose tokenizer.json and tokenizer_config.json are linked")
+    arguments = parser.parse_args()
+    directory = arguments.directory
     directory.mkdir(parents=True)
-    (directory / "config.json").write_text(json.dumps(CONFIG, indent=1))
-    entries, weight_map = list(tensors(CONFIG)), {}
+    config = CONFIG | {"num_hidden_layers": arguments.layers}
+    (directory / "config.json").write_text(json.dumps(config, indent=1))
+    entries, weight_map = list(tensors(config)), {}
     half = len(entries) // 2
     for number, part in enumerate((entries[:half], entries[half:]), 1):
         file = f"model-{number:05}-of-00002.safetensors"
@@ -87,8 +93,8 @@ def main():
         weight_map.update({name: file for name, *_ in part})
     (directory / "model.safetensors.index.json").write_text(
         json.dumps({"metadata": {}, "weight_map": weight_map}))
-    for file in ("tokenizer.json", "tokenizer_config.json") if len(sys.argv) > 2 else ():
-        (directory / file).symlink_to(pathlib.Path(sys.argv[2]).resolve() / file)
+    for file in ("tokenizer.json", "tokenizer_config.json") if arguments.tokenizer else ():
+        (directory / file).symlink_to(arguments.tokenizer.resolve() / file)
 
 
 if __name__ == "__main__":

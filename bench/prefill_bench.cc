@@ -16,7 +16,7 @@
 #include "compute/ops/prefill_attention.h"
 #include "model/decoder.h"
 #include "model/decoder_weights.h"
-#include "model/gguf_model.h"
+#include "model/model.h"
 #include "model/testing/test_sequence.h"
 #include "model/tile_program.h"
 
@@ -220,20 +220,21 @@ double RunPrefill(model::Decoder& decoder, const std::vector<int32_t>& tokens) {
 
 int Main(std::vector<int> lengths) {
   const char* path = std::getenv("TANDEM_TEST_MODEL");
-  auto source = model::GgufModel::Open(path == nullptr ? "" : path);
-  if (!source.ok()) {
-    fmt::print(stderr, "TANDEM_TEST_MODEL: {}\n", std::string(source.status().message()));
+  const auto opened = model::OpenModel(path == nullptr ? "" : path);
+  if (!opened.ok()) {
+    fmt::print(stderr, "TANDEM_TEST_MODEL: {}\n", std::string(opened.status().message()));
     return 2;
   }
-  const ModelConfig& config = (*source)->config();
+  const ModelConfig& config = opened->config;
+  const model::WeightSource& source = *opened->weights;
   const auto target = compute::SelectCpuTarget().value();
   const bool bf16 = MatrixTypeFor(target) == compute::MatrixType::kBFloat16;
   const int threads = FromEnvironment("TANDEM_BENCH_THREADS", 2);
   const int rounds = FromEnvironment("TANDEM_BENCH_ROUNDS", 5);
-  const auto kept = model::Decoder::Load(config, **source, threads).value();
-  const auto unpacking = model::Decoder::Load(config, **source, threads, {0}).value();
+  const auto kept = model::Decoder::Load(config, source, threads).value();
+  const auto unpacking = model::Decoder::Load(config, source, threads, {0}).value();
   compute::ThreadPool pool(threads);
-  const auto weights = model::LoadDecoderWeights(config, **source, target, pool, SIZE_MAX).value();
+  const auto weights = model::LoadDecoderWeights(config, source, target, pool, SIZE_MAX).value();
 
   double weight_count = 0;
   for (const Product& product : LayerProducts(config)) {
