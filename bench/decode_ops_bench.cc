@@ -27,19 +27,25 @@ int Threads() {
   return threads == nullptr ? 1 : std::atoi(threads);
 }
 
-/// Reading memory that no cache holds, by the C library's search for a byte that is not there: the
-/// bound of one sequence's decode.
+/// Reading memory that no cache holds, the bound of one sequence's decode. Without prefetches a
+/// core gets half of it.
 void BM_Read(benchmark::State& state) {
-  constexpr int64_t kBytes = int64_t{1} << 30, kPiece = 1 << 20;
+  constexpr int64_t kWords = int64_t{1} << 28, kPiece = 1 << 17, kLine = 8, kAhead = 512;
   ThreadPool pool(Threads());
-  AlignedBuffer<char> memory(kBytes);
-  std::memset(memory.data(), 0, kBytes);
+  AlignedBuffer<uint64_t> memory(kWords);
+  std::fill_n(memory.data(), kWords, uint64_t{1});
   for (auto _ : state) {
-    pool.ParallelFor(kBytes / kPiece, [&](int64_t piece, int) {
-      benchmark::DoNotOptimize(std::memchr(memory.data() + piece * kPiece, 1, kPiece));
+    pool.ParallelFor(kWords / kPiece, [&](int64_t piece, int) {
+      const uint64_t* words = memory.data() + piece * kPiece;
+      uint64_t sum = 0;
+      for (int64_t i = 0; i < kPiece; i += kLine) {
+        __builtin_prefetch(words + i + kAhead);
+        sum += words[i];  // Memory is read by lines.
+      }
+      benchmark::DoNotOptimize(sum);
     });
   }
-  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(kBytes) * 1e-9,
+  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(kWords * 8) * 1e-9,
                                               benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(BM_Read)->UseRealTime();

@@ -1,14 +1,10 @@
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <vector>
 
-#include "compute/aligned_buffer.h"
-#include "compute/thread_pool.h"
 #include "model/decoder.h"
 #include "model/model.h"
 #include "model/testing/test_sequence.h"
@@ -67,30 +63,6 @@ void BM_Load(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Load)->Unit(benchmark::kMillisecond)->UseRealTime();
-
-/// What the memory gives: all threads read 2 GiB, each its share, as fast as they can.
-void BM_ReadMemory(benchmark::State& state) {
-  constexpr size_t kWords = size_t{256} << 20, kPiece = size_t{128} << 10, kAhead = 512;
-  compute::AlignedBuffer<uint64_t> memory(kWords);
-  compute::ThreadPool pool(Threads());
-  pool.ParallelFor(kWords / kPiece, [&](int64_t piece, int) {
-    std::fill_n(memory.data() + piece * kPiece, kPiece, uint64_t{1});
-  });
-  for (auto _ : state) {
-    pool.ParallelFor(kWords / kPiece, [&](int64_t piece, int) {
-      const uint64_t* words = memory.data() + piece * kPiece;
-      uint64_t sums[16] = {};
-      for (size_t i = 0; i < kPiece; i += 16) {
-        __builtin_prefetch(words + i + kAhead);
-        __builtin_prefetch(words + i + kAhead + 8);
-        for (size_t lane = 0; lane < 16; ++lane) sums[lane] += words[i + lane];
-      }
-      benchmark::DoNotOptimize(sums);
-    });
-  }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * kWords * sizeof(uint64_t)));
-}
-BENCHMARK(BM_ReadMemory)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 void BM_Prefill(benchmark::State& state) {
   LoadedModel& loaded = LoadedModel::Get();
