@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "compute/ops/matrix_kernel.h"
+
 namespace tandem::model {
 namespace {
 
@@ -11,6 +13,15 @@ constexpr int64_t kTileRows = compute::PrefillLinear::kTileRows;
 TileProgram::Tile TileAt(int64_t index, int64_t rows, int slot) {
   const int64_t first = index * kTileRows;
   return {first, static_cast<int>(std::min(kTileRows, rows - first)), slot};
+}
+
+/// How many tiles' inputs of a layer stay in a core's second-level cache beside a slab of weights
+/// and the next one.
+int64_t TilesInCache(const compute::PrefillLinear& linear) {
+  constexpr size_t kInputBytes = 800 << 10;
+  const size_t tile =
+      kTileRows * compute::PaddedInputs(linear.inputs()) * SizeOf(linear.input_type());
+  return std::max<int64_t>(1, static_cast<int64_t>(kInputBytes / tile));
 }
 
 }  // namespace
@@ -27,32 +38,29 @@ void TileProgram::Run(int64_t rows, compute::ThreadPool& pool,
 
 void TileProgram::RunBundles(int64_t rows, compute::ThreadPool& pool,
                              std::span<compute::PrefillLinearScratch> scratch) const {
-  // Smaller ones at the end, so that the threads end together.
-  struct Bundle {
-    int64_t first_tile;
-    int tiles;
-  };
-  std::vector<Bundle> bundles;
+  // Equal ones, as many for each thread: a bundle reads all weights however few its tiles are.
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  for (int64_t first = 0; first < tiles; first += bundles.back().tiles) {
-    const int64_t share = (tiles - first) / pool.threads();
-    bundles.push_back({first, static_cast<int>(std::clamp<int64_t>(share, 1, kMostBundled))});
-  }
-  pool.ParallelFor(static_cast<int64_t>(bundles.size()), [&](int64_t index, int thread) {
-    const Bundle& bundle = bundles[index];
+  const int64_t most = int64_t{kMostBundled} * pool.threads();
+  const int64_t bundles = std::min(tiles, (tiles + most - 1) / most * pool.threads());
+  pool.ParallelFor(bundles, [&](int64_t index, int thread) {
+    const int64_t first = index * tiles / bundles, count = (index + 1) * tiles / bundles - first;
     std::array<Tile, kMostBundled> bundled;
-    for (int i = 0; i < bundle.tiles; ++i) {
-      bundled[i] = TileAt(bundle.first_tile + i, rows, thread * kMostBundled + i);
+    for (int i = 0; i < count; ++i) {
+      bundled[i] = TileAt(first + i, rows, thread * kMostBundled + i);
     }
-    const std::span<const Tile> all(bundled.data(), bundle.tiles);
+    const std::span<const Tile> all(bundled.data(), count);
     for (size_t i = 0; i < steps_.size(); ++i) {
       const Step& step = steps_[i];
       if (step.linear == nullptr) {
         for (const Tile& tile : all) step.rows(tile);
         continue;
       }
-      for (int slab = 0; slab < step.linear->slabs(); ++slab) {
-        RunSlab(step, slab, all, scratch[thread], Upcoming(i, slab));
+      const int64_t share = TilesInCache(*step.linear);
+      for (int64_t tile = 0; tile < count; tile += share) {
+        const std::span<const Tile> some = all.subspan(tile, std::min(share, count - tile));
+        for (int slab = 0; slab < step.linear->slabs(); ++slab) {
+          RunSlab(step, slab, some, scratch[thread], Upcoming(i, slab, tile + share < count));
+        }
       }
     }
   });
@@ -78,9 +86,10 @@ void TileProgram::RunShared(int64_t rows, compute::ThreadPool& pool,
   }
 }
 
-std::span<const std::byte> TileProgram::Upcoming(size_t step, int slab) const {
+std::span<const std::byte> TileProgram::Upcoming(size_t step, int slab, bool again) const {
   const compute::PrefillLinear* linear = steps_[step].linear;
   if (slab + 1 < linear->slabs()) return linear->SlabMemory(slab + 1);
+  if (again) return linear->SlabMemory(0);
   for (size_t next = step + 1; next < steps_.size(); ++next) {
     if (steps_[next].linear != nullptr) return steps_[next].linear->SlabMemory(0);
   }

@@ -41,9 +41,8 @@ class TileProgram {
            std::span<compute::PrefillLinearScratch> scratch) const;
 
  private:
-  // Tiles that a thread takes through the program at once: their inputs of a linear step and a slab
-  // of its weights fit a core's second-level cache.
-  static constexpr int kMostBundled = 4;
+  // Tiles that a thread takes through the program at once.
+  static constexpr int kMostBundled = 8;
 
   struct Step {
     RowStep rows;
@@ -58,8 +57,9 @@ class TileProgram {
                  std::span<compute::PrefillLinearScratch> scratch) const;
   static void RunSlab(const Step& step, int slab, std::span<const Tile> tiles,
                       compute::PrefillLinearScratch& scratch, std::span<const std::byte> upcoming);
-  /// What a thread reads after a slab of a step; empty if nothing or not known.
-  std::span<const std::byte> Upcoming(size_t step, int slab) const;
+  /// What a thread reads after a slab of a step, whose slabs it may go through `again`; empty if
+  /// nothing or not known.
+  std::span<const std::byte> Upcoming(size_t step, int slab, bool again) const;
 
   std::vector<Step> steps_;
 };
