@@ -8,7 +8,7 @@ namespace tandem::compute {
 
 int PrefillAttentionTileTokens(const AttentionShape& shape, MatrixType type) {
   // Each tile converts the keys and values that it reads, which more rows share.
-  const int rows = type == MatrixType::kBFloat16 ? 192 : 96;
+  const int rows = type == MatrixType::kBFloat16 ? 384 : 96;
   const int least_tokens = type == MatrixType::kBFloat16 ? 32 : 8;
   return std::max(least_tokens, rows / shape.group());
 }

@@ -11,20 +11,21 @@ namespace tandem::compute {
 
 /// Memory that one thread works in.
 struct PrefillAttentionScratch {
-  // float32: rows side by side.
+  AlignedBuffer<float> outputs;  ///< [head_dim, rows], in bfloat16 a block of 64 rows after another
+  AlignedBuffer<float> scores;   ///< [kKeyPartition, rows], in bfloat16 those of a block
+  AlignedBuffer<float> maxima;   ///< [rows]
+  AlignedBuffer<float> sums;     ///< [rows]
+  // float32.
   AlignedBuffer<float> queries;    ///< [head_dim, rows]
-  AlignedBuffer<float> outputs;    ///< [head_dim, rows], in bfloat16 [rows, padded head_dim]
-  AlignedBuffer<float> scores;     ///< [kKeyPartition, rows], in bfloat16 [64, kKeyPartition]
   AlignedBuffer<float> keys;       ///< [kKeyPartition, head_dim]
   AlignedBuffer<float> values;     ///< [kKeyPartition, head_dim]
   AlignedBuffer<float> positions;  ///< [rows]
-  AlignedBuffer<float> maxima;     ///< [rows]
-  AlignedBuffer<float> sums;       ///< [rows], in bfloat16 16 parts of each
   // bfloat16: operands of matrix products.
-  AlignedBuffer<uint16_t> query_rows;    ///< [rows, padded head_dim]
-  AlignedBuffer<uint16_t> key_panels;    ///< MatrixPanels of kKeyPartition outputs
-  AlignedBuffer<uint16_t> value_panels;  ///< MatrixPanels of head_dim outputs
-  AlignedBuffer<uint16_t> weight_rows;   ///< [64, kKeyPartition]
+  AlignedBuffer<uint16_t> query_panels;       ///< MatrixPanels of rows, padded head_dim inputs
+  AlignedBuffer<uint16_t> key_rows;           ///< [kKeyPartition, padded head_dim]
+  AlignedBuffer<uint16_t> transposed_values;  ///< [head_dim, more than kKeyPartition]
+  AlignedBuffer<uint16_t> weight_panels;      ///< MatrixPanels of a block, kKeyPartition inputs
+  AlignedBuffer<int32_t> last_keys;           ///< [rows], the position of the last one they see
 };
 
 /// Consecutive tokens of a prompt and one KV head: causal attention of all heads that share it.

@@ -3,18 +3,20 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "compute/ops/exp2_avx512-inl.h"
+#include "compute/ops/attention_operands_avx512-inl.h"
 #include "compute/ops/matrix_kernel.h"
 #include "compute/ops/prefill_attention.h"
+#include "compute/ops/softmax_block_avx512-inl.h"
 
 namespace tandem::compute {
 namespace {
 
-constexpr int kBlockRows = 64;  // Whose scores are computed at once.
-constexpr int kLanes = 16;
-constexpr int kPanel = MatrixPanels::Outputs(MatrixType::kBFloat16);
+constexpr int kBlockRows = SoftmaxBlock::kRows;  // Whose scores are computed at once.
+constexpr int kLanes = SoftmaxBlock::kLanes;
+static_assert(kBlockRows == MatrixPanels::Outputs(MatrixType::kBFloat16));
+// Not a power of two, so that rows of values do not share few lines of the first-level cache.
+constexpr int64_t kValueStride = kKeyPartition + kMatrixInputMultiple;
 constexpr float kNothingSeen = -1e30f;
 constexpr float kLog2E = 1.44269504f;
 
@@ -22,54 +24,9 @@ int64_t RoundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-template <DataType kType>
-__m512 LoadFloats(const std::byte* row, int64_t i) {
-  if constexpr (kType == DataType::kFloat32) {
-    return _mm512_loadu_ps(row + 4 * i);
-  } else {
-    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 2 * i));
-    if constexpr (kType == DataType::kFloat16) {
-      return _mm512_cvtph_ps(halves);
-    } else {
-      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-    }
-  }
-}
-
-/// `high` in the upper 16 elements.
-__m512i Narrow(__m512 high, __m512 low) {
-  return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
-}
-
-/// 16 rows of 16 pairs to 16 columns of them.
-void Transpose(__m512i* rows) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    rows[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    rows[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    rows[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    rows[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    t[i] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0x88);
-    t[i + 4] = _mm512_shuffle_i32x4(rows[i], rows[i + 4], 0xdd);
-    t[i + 8] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0x88);
-    t[i + 12] = _mm512_shuffle_i32x4(rows[i + 8], rows[i + 12], 0xdd);
-  }
-  for (int i = 0; i < 4; ++i) {
-    rows[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-    rows[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    rows[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
-    rows[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
-  }
-}
-
-/// One tile of a prompt's tokens, a partition of keys after the other: scores and sums of values
-/// are matrix products, for blocks of 64 rows. Row = token * group + head.
+/// One tile of a prompt's tokens, a partition of keys after the other, for blocks of 64 rows: row =
+/// token * group + head. Scores and sums of values are matrix products whose outputs are rows, so
+/// that rows stand side by side in vectors: keys times queries, and values times weights.
 class TileAttention {
  public:
   TileAttention(const AttentionShape& shape, const KvView& kv, const PrefillAttentionTile& tile,
@@ -80,240 +37,150 @@ class TileAttention {
         multiply_(multiply),
         s_(scratch),
         rows_(int64_t{tile.tokens} * shape.group()),
-        inputs_(PaddedInputs(shape.head_dim)),
-        outputs_(RoundUp(shape.head_dim, kPanel)) {
+        inputs_(PaddedInputs(shape.head_dim)) {
     const int64_t padded_rows = RoundUp(rows_, kBlockRows);
-    s_.query_rows.Reserve(padded_rows * inputs_);
-    s_.outputs.Reserve(padded_rows * outputs_);
+    s_.query_panels.Reserve(padded_rows * inputs_);
+    s_.outputs.Reserve(padded_rows * shape.head_dim);
     s_.maxima.Reserve(padded_rows);
-    s_.sums.Reserve(padded_rows * kLanes);
-    s_.key_panels.Reserve(kKeyPartition * inputs_);
-    s_.value_panels.Reserve(kKeyPartition * outputs_);
+    s_.sums.Reserve(padded_rows);
+    s_.last_keys.Reserve(padded_rows);
+    s_.key_rows.Reserve(kKeyPartition * inputs_);
+    s_.transposed_values.Reserve(shape.head_dim * kValueStride);
     s_.scores.Reserve(kBlockRows * kKeyPartition);
-    s_.weight_rows.Reserve(kBlockRows * kKeyPartition);
+    s_.weight_panels.Reserve(kBlockRows * kKeyPartition);
   }
 
   void Run() {
-    LoadQueries();
+    for (int64_t row = 0; row < RoundUp(rows_, kBlockRows); row += kLanes) LoadQueries(row);
     const int64_t all_keys = int64_t{tile_.first_position} + tile_.tokens;
     for (int64_t first_key = 0; first_key < all_keys; first_key += kKeyPartition) {
       LoadPartition(first_key, std::min<int64_t>(kKeyPartition, all_keys - first_key));
-      for (int64_t first_row = 0; first_row < rows_; first_row += kBlockRows) {
-        const int64_t last_row = std::min(first_row + kBlockRows, rows_) - 1;
-        const int64_t seen = std::min<int64_t>(kKeyPartition, Position(last_row) + 1 - first_key);
-        if (seen > 0) AttendBlock(first_row, last_row + 1 - first_row, first_key, seen);
+      for (int64_t row = 0; row < rows_; row += kBlockRows) {
+        const int64_t last_key = s_.last_keys[row + kBlockRows - 1];
+        const int64_t seen = std::min<int64_t>(kKeyPartition, last_key + 1 - first_key);
+        if (seen > 0) AttendBlock(row, first_key, seen);
       }
     }
-    StoreOutputs();
+    for (int64_t row = 0; row < rows_; row += kLanes) StoreOutputs(row);
   }
 
  private:
-  int64_t Position(int64_t row) const { return tile_.first_position + row / shape_.group(); }
-
-  void LoadQueries() {
-    for (int64_t row = 0; row < rows_; ++row) {
-      const float* query = tile_.queries + row / shape_.group() * tile_.query_stride +
-                           row % shape_.group() * shape_.head_dim;
-      uint16_t* out = s_.query_rows.data() + row * inputs_;
-      for (int64_t i = 0; i < inputs_; i += kLanes) {
-        const __m512 values =
-            i < shape_.head_dim ? _mm512_loadu_ps(query + i) : _mm512_setzero_ps();
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
-                            reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
-      }
-      s_.maxima[row] = kNothingSeen;
-      _mm512_store_ps(s_.sums.data() + row * kLanes, _mm512_setzero_ps());
+  /// 16 rows beside one another. Of those that are not there, queries are zeros.
+  void LoadQueries(int64_t first_row) {
+    const float* queries[kLanes] = {};
+    for (int i = 0; i < kLanes; ++i) {
+      const int64_t row = std::min(first_row + i, rows_ - 1);
+      const int64_t token = row / shape_.group(), head = row % shape_.group();
+      s_.last_keys[first_row + i] = static_cast<int32_t>(tile_.first_position + token);
+      s_.maxima[first_row + i] = kNothingSeen;
+      s_.sums[first_row + i] = 0;
+      if (first_row + i > row) continue;
+      queries[i] = tile_.queries + token * tile_.query_stride + head * shape_.head_dim;
     }
-    // Rows of the last block that are not there are multiplied too.
-    std::fill(s_.query_rows.data() + rows_ * inputs_,
-              s_.query_rows.data() + RoundUp(rows_, kBlockRows) * inputs_, uint16_t{0});
+    uint16_t* out = s_.query_panels.data() + first_row / kBlockRows * kBlockRows * inputs_ +
+                    first_row % kBlockRows * 2;
+    const auto load = [this](const float* query, int64_t i) {
+      return query != nullptr && i < shape_.head_dim ? _mm512_loadu_ps(query + i)
+                                                     : _mm512_setzero_ps();
+    };
+    for (int64_t input = 0; input < inputs_; input += 2 * kLanes) {
+      __m512i pairs[kLanes];
+      for (int i = 0; i < kLanes; ++i) {
+        pairs[i] = Narrow(load(queries[i], input + kLanes), load(queries[i], input));
+      }
+      Transpose(pairs);
+      for (int i = 0; i < kLanes; ++i, out += 2 * kBlockRows) _mm512_store_si512(out, pairs[i]);
+    }
   }
 
   void LoadPartition(int64_t first_key, int64_t keys) {
     switch (kv_.pool->layout().dtype) {
       case DataType::kFloat32:
-        return LoadPanels<DataType::kFloat32>(first_key, keys);
+        return LoadOperands<DataType::kFloat32>(first_key, keys);
       case DataType::kFloat16:
-        return LoadPanels<DataType::kFloat16>(first_key, keys);
+        return LoadOperands<DataType::kFloat16>(first_key, keys);
       case DataType::kBFloat16:
-        return LoadPanels<DataType::kBFloat16>(first_key, keys);
+        return LoadOperands<DataType::kBFloat16>(first_key, keys);
     }
   }
 
   template <DataType kType>
-  void LoadPanels(int64_t first_key, int64_t keys) {
-    for (int64_t key = 0; key < keys; key += kLanes) {
-      LoadKeys<kType>(first_key, key, std::min<int64_t>(kLanes, keys - key));
-    }
-    for (int64_t key = 0; key < RoundUp(keys, kMatrixInputMultiple); key += 2) {
-      LoadValues<kType>(first_key, key, std::min<int64_t>(2, keys - key));
-    }
+  void LoadOperands(int64_t first_key, int64_t keys) {
+    LoadKeyRows<kType>(kv_, tile_.kv_head, first_key, keys, shape_.head_dim, inputs_,
+                       s_.key_rows.data());
+    LoadValueColumns<kType>(kv_, tile_.kv_head, first_key, keys, shape_.head_dim, kValueStride,
+                            s_.transposed_values.data());
   }
 
-  /// Up to 16 keys beside one another, as outputs of the scores' product.
-  template <DataType kType>
-  void LoadKeys(int64_t first_key, int64_t key, int64_t count) {
-    const std::byte* rows[kLanes];
-    for (int64_t i = 0; i < count; ++i) {
-      rows[i] = kv_.Find(KvPart::kKey, first_key + key + i, tile_.kv_head);
-    }
-    uint16_t* out = s_.key_panels.data() + key / kPanel * kPanel * inputs_ + key % kPanel * 2;
-    for (int64_t input = 0; input < inputs_; input += 2 * kLanes) {
-      __m512i pairs[kLanes];
-      for (int64_t i = 0; i < kLanes; ++i) {
-        if (i >= count) {
-          pairs[i] = _mm512_setzero_si512();
-          continue;
-        }
-        const __m512 low = LoadFloats<kType>(rows[i], input);
-        const __m512 high = input + kLanes < shape_.head_dim
-                                ? LoadFloats<kType>(rows[i], input + kLanes)
-                                : _mm512_setzero_ps();
-        pairs[i] = Narrow(high, low);
-      }
-      Transpose(pairs);
-      for (int i = 0; i < kLanes; ++i, out += 2 * kPanel) _mm512_store_si512(out, pairs[i]);
-    }
-  }
-
-  /// Two keys' values, one beneath the other, as inputs of the values' product. Keys that are not
-  /// there are zeros.
-  template <DataType kType>
-  void LoadValues(int64_t first_key, int64_t key, int64_t count) {
-    const __m512i interleave =
-        _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const std::byte* rows[2] = {};
-    for (int64_t i = 0; i < count; ++i) {
-      rows[i] = kv_.Find(KvPart::kValue, first_key + key + i, tile_.kv_head);
-    }
-    for (int64_t i = 0; i < shape_.head_dim; i += kLanes) {
-      const __m512 first = count > 0 ? LoadFloats<kType>(rows[0], i) : _mm512_setzero_ps();
-      const __m512 second = count > 1 ? LoadFloats<kType>(rows[1], i) : _mm512_setzero_ps();
-      uint16_t* out = s_.value_panels.data() + i / kPanel * kPanel * kKeyPartition + key * kPanel +
-                      i % kPanel * 2;
-      _mm512_store_si512(out, _mm512_permutexvar_epi16(interleave, Narrow(second, first)));
-    }
-  }
-
-  void AttendBlock(int64_t first_row, int64_t rows, int64_t first_key, int64_t seen) {
+  void AttendBlock(int64_t row, int64_t first_key, int64_t seen) {
     MatrixProduct scores;
-    scores.x = reinterpret_cast<const std::byte*>(s_.query_rows.data() + first_row * inputs_);
+    scores.x = reinterpret_cast<const std::byte*>(s_.key_rows.data());
     scores.x_stride = scores.inputs = scores.panel_inputs = inputs_;
-    scores.rows = static_cast<int>(RoundUp(rows, kMatrixRowMultiple));
-    scores.panels = reinterpret_cast<const std::byte*>(s_.key_panels.data());
-    scores.outputs = RoundUp(seen, kLanes);
+    scores.rows = static_cast<int>(RoundUp(seen, kMatrixRowMultiple));
+    scores.panels = reinterpret_cast<const std::byte*>(s_.query_panels.data() + row * inputs_);
+    scores.outputs = kBlockRows;
     scores.y = s_.scores.data();
-    scores.y_stride = kKeyPartition;
+    scores.y_stride = kBlockRows;
     multiply_(scores);
 
-    float* outputs = s_.outputs.data() + first_row * outputs_;
     const int64_t padded = RoundUp(seen, kMatrixInputMultiple);
-    const auto visible = [&](int64_t row) {
-      return std::clamp<int64_t>(Position(first_row + row) + 1 - first_key, 0, seen);
-    };
-    // Two passes, so that a row's work does not wait for the largest of its scores.
-    for (int64_t row = 0; row < rows; ++row) {
-      const float rescale = RaiseMaximum(row, first_row + row, visible(row));
-      if (first_key > 0) Rescale(rescale, outputs + row * outputs_);
+    const SoftmaxBlock softmax{s_.maxima.data() + row, s_.sums.data() + row,
+                               s_.last_keys.data() + row, shape_.scale() * kLog2E};
+    alignas(64) float rescale[kBlockRows];
+    if (s_.last_keys[row] + 1 - first_key >= padded) {
+      softmax.Weigh<false>(s_.scores.data(), first_key, padded, rescale, s_.weight_panels.data());
+    } else {
+      softmax.Weigh<true>(s_.scores.data(), first_key, padded, rescale, s_.weight_panels.data());
     }
-    for (int64_t row = 0; row < rows; ++row) Weigh(row, first_row + row, visible(row), padded);
+    float* outputs = s_.outputs.data() + row * shape_.head_dim;
+    if (first_key > 0) Rescale(rescale, outputs);
 
     MatrixProduct values;
-    values.x = reinterpret_cast<const std::byte*>(s_.weight_rows.data());
-    values.x_stride = values.panel_inputs = kKeyPartition;
-    values.inputs = padded;
-    values.rows = scores.rows;
-    values.panels = reinterpret_cast<const std::byte*>(s_.value_panels.data());
-    values.outputs = shape_.head_dim;
+    values.x = reinterpret_cast<const std::byte*>(s_.transposed_values.data());
+    values.x_stride = kValueStride;
+    values.rows = shape_.head_dim;
+    values.panels = reinterpret_cast<const std::byte*>(s_.weight_panels.data());
+    values.inputs = values.panel_inputs = padded;
+    values.outputs = kBlockRows;
     values.y = outputs;
-    values.y_stride = outputs_;
+    values.y_stride = kBlockRows;
     values.accumulate = first_key > 0;
     multiply_(values);
   }
 
-  float Scale() const { return shape_.scale() * kLog2E; }
-
-  /// Takes the first `visible` scores of a block's row into the row's maximum. Returns what to
-  /// scale the sums of earlier partitions by; those of the weights are.
-  float RaiseMaximum(int64_t block_row, int64_t row, int64_t visible) {
-    const float* scores = s_.scores.data() + block_row * kKeyPartition;
-    const float old_maximum = s_.maxima[row];
-    const int64_t whole = visible / kLanes * kLanes;
-    __m512 even = _mm512_set1_ps(old_maximum), odd = even;
-    int64_t key = 0;
-    for (; key + kLanes < whole; key += 2 * kLanes) {
-      even = _mm512_max_ps(even, _mm512_load_ps(scores + key));
-      odd = _mm512_max_ps(odd, _mm512_load_ps(scores + key + kLanes));
+  void Rescale(const float* factors, float* outputs) const {
+    for (int64_t row = 0; row < kBlockRows; row += kLanes) {
+      const __m512 factor = _mm512_load_ps(factors + row);
+      if (_mm512_cmpneq_ps_mask(factor, _mm512_set1_ps(1.0f)) == 0) continue;
+      for (int64_t i = 0; i < shape_.head_dim; ++i) {
+        float* sums = outputs + i * kBlockRows + row;
+        _mm512_store_ps(sums, _mm512_mul_ps(_mm512_load_ps(sums), factor));
+      }
     }
-    if (key < whole) even = _mm512_max_ps(even, _mm512_load_ps(scores + key));
-    if (const __mmask16 rest = Rest(visible); rest != 0) {
-      odd = _mm512_mask_max_ps(odd, rest, odd, _mm512_load_ps(scores + whole));
-    }
-    const float maximum = _mm512_reduce_max_ps(_mm512_max_ps(even, odd));
-    s_.maxima[row] = maximum;
-    if (maximum == old_maximum) return 1.0f;
-    const __m512 rescale = Exp2(_mm512_set1_ps((old_maximum - maximum) * Scale()));
-    float* sums = s_.sums.data() + row * kLanes;
-    _mm512_store_ps(sums, _mm512_mul_ps(_mm512_load_ps(sums), rescale));
-    return _mm512_cvtss_f32(rescale);
   }
 
-  /// Turns a block's row of scores, of which the first `visible` count, into softmax weights.
-  void Weigh(int64_t block_row, int64_t row, int64_t visible, int64_t padded) {
-    const float* scores = s_.scores.data() + block_row * kKeyPartition;
-    uint16_t* weights = s_.weight_rows.data() + block_row * kKeyPartition;
-    const __m512 scales = _mm512_set1_ps(Scale());
-    const __m512 offset = _mm512_set1_ps(-s_.maxima[row] * Scale());
-    const auto weigh = [&](int64_t key) {
-      return Exp2(_mm512_fmadd_ps(_mm512_load_ps(scores + key), scales, offset));
-    };
-    // What is multiplied with the values is summed, so that their weights add up to 1.
-    const auto store = [&](int64_t key, __m512 weight) {
-      const auto rounded = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(weight));
-      _mm256_store_si256(reinterpret_cast<__m256i*>(weights + key), rounded);
-      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16));
-    };
-    float* sums = s_.sums.data() + row * kLanes;
-    __m512 even = _mm512_load_ps(sums), odd = _mm512_setzero_ps();
-    const int64_t whole = visible / kLanes * kLanes;
-    int64_t key = 0;
-    for (; key + kLanes < whole; key += 2 * kLanes) {
-      even = _mm512_add_ps(even, store(key, weigh(key)));
-      odd = _mm512_add_ps(odd, store(key + kLanes, weigh(key + kLanes)));
+  /// Up to 16 rows.
+  void StoreOutputs(int64_t first_row) const {
+    const float* sums = s_.outputs.data() + first_row / kBlockRows * kBlockRows * shape_.head_dim +
+                        first_row % kBlockRows;
+    const __m512 inverse =
+        _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_load_ps(s_.sums.data() + first_row));
+    const int64_t rows = std::min<int64_t>(kLanes, rows_ - first_row);
+    float* outputs[kLanes];
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t token = (first_row + i) / shape_.group();
+      const int64_t head = (first_row + i) % shape_.group();
+      outputs[i] = tile_.outputs + token * tile_.output_stride + head * shape_.head_dim;
     }
-    if (key < whole) even = _mm512_add_ps(even, store(key, weigh(key)));
-    key = whole;
-    if (const __mmask16 rest = Rest(visible); rest != 0) {
-      odd = _mm512_add_ps(odd, store(key, _mm512_maskz_mov_ps(rest, weigh(key))));
-      key += kLanes;
-    }
-    for (; key < padded; key += kLanes) {
-      _mm256_store_si256(reinterpret_cast<__m256i*>(weights + key), _mm256_setzero_si256());
-    }
-    _mm512_store_ps(sums, _mm512_add_ps(even, odd));
-  }
-
-  /// Of the last, incomplete vector of scores the lanes that count.
-  static __mmask16 Rest(int64_t visible) { return (1u << (visible % kLanes)) - 1; }
-
-  void Rescale(float factor, float* outputs) const {
-    if (factor == 1.0f) return;
-    const __m512 factors = _mm512_set1_ps(factor);
     for (int64_t i = 0; i < shape_.head_dim; i += kLanes) {
-      _mm512_store_ps(outputs + i, _mm512_mul_ps(_mm512_load_ps(outputs + i), factors));
-    }
-  }
-
-  void StoreOutputs() const {
-    for (int64_t row = 0; row < rows_; ++row) {
-      const float* sums = s_.outputs.data() + row * outputs_;
-      float* output = tile_.outputs + row / shape_.group() * tile_.output_stride +
-                      row % shape_.group() * shape_.head_dim;
-      const __m512 parts = _mm512_load_ps(s_.sums.data() + row * kLanes);
-      const __m512 inverse = _mm512_set1_ps(1.0f / _mm512_reduce_add_ps(parts));
-      for (int64_t i = 0; i < shape_.head_dim; i += kLanes) {
-        _mm512_storeu_ps(output + i, _mm512_mul_ps(_mm512_load_ps(sums + i), inverse));
+      __m512i columns[kLanes];
+      for (int64_t j = 0; j < kLanes; ++j) {
+        columns[j] = _mm512_castps_si512(
+            _mm512_mul_ps(_mm512_load_ps(sums + (i + j) * kBlockRows), inverse));
+      }
+      Transpose(columns);
+      for (int64_t row = 0; row < rows; ++row) {
+        _mm512_storeu_ps(outputs[row] + i, _mm512_castsi512_ps(columns[row]));
       }
     }
   }
@@ -324,8 +191,7 @@ class TileAttention {
   const MatrixKernel multiply_;
   PrefillAttentionScratch& s_;
   const int64_t rows_;
-  const int64_t inputs_;   // Padded head_dim, of the scores' product.
-  const int64_t outputs_;  // Padded head_dim, of the values' product.
+  const int64_t inputs_;  // Padded head_dim.
 };
 
 void AttendAvx512(const AttentionShape& shape, const KvView& kv, const PrefillAttentionTile& tile,
