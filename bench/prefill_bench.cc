@@ -176,23 +176,26 @@ class OwnAttention {
         pool_(pool),
         test_pool_(config, tokens),
         table_(test_pool_.Take(tokens)),
-        queries_(size_t{1} * tokens * config.heads * config.head_dim),
+        queries_(size_t{1} * tokens * config.heads * config.head_dim *
+                 SizeOf(MatrixTypeFor(target))),
         scratch_(pool.threads()) {
-    std::fill_n(queries_.data(), queries_.size(), 0.1f);
+    std::fill_n(queries_.data(), queries_.size(), std::byte{0x3c});
   }
 
   double Run() {
     const compute::AttentionShape shape{config_.heads, config_.kv_heads, config_.head_dim};
     const auto attend = compute::FindPrefillAttention(target_);
-    const int tile = compute::PrefillAttentionTileTokens(shape, MatrixTypeFor(target_));
+    const compute::MatrixType type = MatrixTypeFor(target_);
+    const int tile = compute::PrefillAttentionTileTokens(shape, type);
     const int64_t tiles = (tokens_ + tile - 1) / tile;
     const int64_t row = int64_t{config_.heads} * config_.head_dim;
+    const int64_t group = int64_t{shape.group()} * shape.head_dim;
     return Seconds([&] {
       for (int layer = 0; layer < config_.layers; ++layer) {
         pool_.ParallelFor(tiles * config_.kv_heads, [&](int64_t index, int thread) {
           const int first = static_cast<int>(tiles - 1 - index / config_.kv_heads) * tile;
           const int head = static_cast<int>(index % config_.kv_heads);
-          float* x = queries_.data() + first * row + int64_t{head} * shape.group() * shape.head_dim;
+          std::byte* x = queries_.data() + (first * row + head * group) * SizeOf(type);
           attend(shape, {&test_pool_.kv(), layer, table_},
                  {x, x, row, row, std::min(tile, tokens_ - first), first, head}, scratch_[thread]);
         });
@@ -207,7 +210,7 @@ class OwnAttention {
   compute::ThreadPool& pool_;
   model::testing::TestPool test_pool_;
   const std::vector<int32_t> table_;
-  compute::AlignedBuffer<float> queries_;
+  compute::AlignedBuffer<std::byte> queries_;
   std::vector<compute::PrefillAttentionScratch> scratch_;
 };
 

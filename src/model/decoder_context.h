@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "compute/ops/add.h"
 #include "compute/ops/attention_shape.h"
 #include "compute/ops/kv_write.h"
 #include "compute/ops/rms_norm.h"
@@ -44,21 +45,41 @@ struct DecoderContext {
     compute::DequantizeRow(table.format, table.Row(token), table.columns, hidden);
   }
 
-  /// Adds the bias to one row of q, k and v, normalises the heads of q and k if the model does,
-  /// rotates them, and puts k and v into the cache.
+  /// Finishes one row of q, k and v: adds the bias, normalises the heads of q and k if the model
+  /// does, rotates them, and puts k and v into the cache.
   void FinishQkv(const LayerWeights& layer, const compute::KvView& kv, int position,
                  float* qkv) const {
-    for (size_t i = 0; i < layer.qkv_bias.size(); ++i) qkv[i] += layer.qkv_bias[i];
-    float* key = qkv + query_size();
-    if (!layer.query_norm.empty()) {
-      NormalizeHeads(layer.query_norm, config.heads, config.rms_norm_epsilon, qkv);
-      NormalizeHeads(layer.key_norm, config.kv_heads, config.rms_norm_epsilon, key);
+    FinishHeads(layer, kv, position, 0, config.heads + 2 * config.kv_heads, qkv);
+  }
+
+  /// The same for some of the row's heads, [first, first + count) in the order q, k and v.
+  void FinishHeads(const LayerWeights& layer, const compute::KvView& kv, int position, int first,
+                   int count, float* x) const {
+    const int head_dim = config.head_dim, heads = config.heads, kv_heads = config.kv_heads;
+    if (!layer.qkv_bias.empty()) {
+      compute::AddTo(&layer.qkv_bias[first * head_dim], int64_t{count} * head_dim, x);
     }
-    rope.Apply(position, config.heads + config.kv_heads, qkv);
-    const compute::DataType dtype = kv.pool->layout().dtype;
-    compute::WriteKv(dtype, key, kv_size(), kv.Find(compute::KvPart::kKey, position, 0));
-    compute::WriteKv(dtype, key + kv_size(), kv_size(),
-                     kv.Find(compute::KvPart::kValue, position, 0));
+    // Heads [from, to), if some of them are here.
+    const auto with = [&](int from, int to, auto&& use) {
+      from = std::max(from, first);
+      to = std::min(to, first + count);
+      if (from < to) use(from, to - from, x + (from - first) * head_dim);
+    };
+    const float epsilon = config.rms_norm_epsilon;
+    if (!layer.query_norm.empty()) {
+      with(0, heads,
+           [&](int, int n, float* q) { NormalizeHeads(layer.query_norm, n, epsilon, q); });
+      with(heads, heads + kv_heads,
+           [&](int, int n, float* k) { NormalizeHeads(layer.key_norm, n, epsilon, k); });
+    }
+    with(0, heads + kv_heads, [&](int, int n, float* qk) { rope.Apply(position, n, qk); });
+    for (const compute::KvPart part : {compute::KvPart::kKey, compute::KvPart::kValue}) {
+      const int begin = heads + (part == compute::KvPart::kKey ? 0 : kv_heads);
+      with(begin, begin + kv_heads, [&](int head, int n, const float* values) {
+        compute::WriteKv(kv.pool->layout().dtype, values, int64_t{n} * head_dim,
+                         kv.Find(part, position, head - begin));
+      });
+    }
   }
 };
 

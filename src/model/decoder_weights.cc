@@ -141,7 +141,7 @@ class Loader {
       ASSIGN_OR_RETURN(query_norm, Vector(attention + "q_norm.weight", config_.head_dim, {}));
       ASSIGN_OR_RETURN(key_norm, Vector(attention + "k_norm.weight", config_.head_dim, {}));
     }
-    ASSIGN_OR_RETURN(PathLinear qkv, Linear(std::array{q, k, v}));
+    ASSIGN_OR_RETURN(PathLinear qkv, Linear(std::array{q, k, v}, false, config_.head_dim));
     ASSIGN_OR_RETURN(PathLinear output, Linear(std::array{o}));
     ASSIGN_OR_RETURN(PathLinear gate_up, Linear(std::array{gate, up}, true));
     ASSIGN_OR_RETURN(PathLinear down_linear, Linear(std::array{down}));
@@ -185,12 +185,13 @@ class Loader {
         fmt::format("tensor {} has elements that are not 0; accepted: no bias there", name));
   }
 
-  absl::StatusOr<PathLinear> Linear(std::span<const WeightMatrix> parts,
-                                    bool paired = false) const {
+  absl::StatusOr<PathLinear> Linear(std::span<const WeightMatrix> parts, bool paired = false,
+                                    int64_t slab_multiple = 1) const {
     compute::DecodeLinear decode(parts, target_, pool_);
-    ASSIGN_OR_RETURN(compute::PrefillLinear prefill,
-                     compute::PrefillLinear::Create(decode.weights(),
-                                                    {target_, paired, keep_prefill_copy_}, pool_));
+    ASSIGN_OR_RETURN(
+        compute::PrefillLinear prefill,
+        compute::PrefillLinear::Create(
+            decode.weights(), {target_, paired, keep_prefill_copy_, slab_multiple}, pool_));
     return PathLinear{std::move(prefill), std::move(decode)};
   }
 

@@ -22,14 +22,14 @@ PrefillPass::PrefillPass(const DecoderContext& context)
     : context_(context),
       type_(MatrixTypeFor(context.weights.target)),
       attention_(compute::FindPrefillAttention(context.weights.target)),
-      input_size_(kTileRows * PaddedInputs(std::max<int64_t>(context.config.hidden_size,
-                                                             context.query_size()))),
+      input_row_bytes_(PaddedInputs(context.config.hidden_size) * SizeOf(type_)),
+      query_row_bytes_(PaddedInputs(context.query_size()) * SizeOf(type_)),
       linear_scratch_(context.pool.threads()),
       attention_scratch_(context.pool.threads()) {
   const size_t slots = TileProgram::Slots(context.pool);
   const int64_t intermediate = kTileRows * PaddedInputs(context.config.intermediate_size);
   // Rows after a tile's last one are multiplied too, and had better not be NaN.
-  inputs_ = compute::AlignedBuffer<std::byte>(slots * input_size_ * SizeOf(type_));
+  inputs_ = compute::AlignedBuffer<std::byte>(slots * kTileRows * input_row_bytes_);
   std::fill_n(inputs_.data(), inputs_.size(), std::byte{0});
   activations_ = compute::AlignedBuffer<std::byte>(slots * intermediate * SizeOf(type_));
   std::fill_n(activations_.data(), activations_.size(), std::byte{0});
@@ -78,9 +78,13 @@ void PrefillPass::PlaceRows(std::span<const BatchSegment> segments) {
 
   const int64_t hidden_size = context_.config.hidden_size;
   hidden_.Reserve(rows_.size() * hidden_size);
-  qkv_.Reserve(rows_.size() * context_.qkv_size());
   const auto row_count = static_cast<int64_t>(rows_.size());
-  context_.pool.ParallelFor((row_count + kTileRows - 1) / kTileRows, [&](int64_t tile, int) {
+  const int64_t tiles = (row_count + kTileRows - 1) / kTileRows;
+  if (const size_t bytes = tiles * kTileRows * query_row_bytes_; bytes > queries_.size()) {
+    queries_.Reserve(bytes);
+    std::fill_n(queries_.data(), bytes, std::byte{0});
+  }
+  context_.pool.ParallelFor(tiles, [&](int64_t tile, int) {
     const int64_t end = std::min(row_count, (tile + 1) * kTileRows);
     for (int64_t row = tile * kTileRows; row < end; ++row) {
       const BatchSegment& segment = *rows_[row].segment;
@@ -90,8 +94,8 @@ void PrefillPass::PlaceRows(std::span<const BatchSegment> segments) {
   });
 }
 
-std::byte* PrefillPass::Input(const Tile& tile, int64_t row, int64_t columns) {
-  return inputs_.data() + (tile.slot * input_size_ + row * PaddedInputs(columns)) * SizeOf(type_);
+std::byte* PrefillPass::Input(const Tile& tile, int64_t row) {
+  return inputs_.data() + (int64_t{tile.slot} * kTileRows + row) * input_row_bytes_;
 }
 
 void PrefillPass::StoreInput(const float* values, int64_t count, std::byte* out) const {
@@ -105,7 +109,7 @@ void PrefillPass::Normalize(const std::vector<float>& weight, const Tile& tile) 
   for (int row = 0; row < tile.rows; ++row) {
     compute::RmsNorm(hidden_.data() + (tile.first_row + row) * hidden_size, weight.data(),
                      hidden_size, context_.config.rms_norm_epsilon, normalized.data());
-    StoreInput(normalized.data(), hidden_size, Input(tile, row, hidden_size));
+    StoreInput(normalized.data(), hidden_size, Input(tile, row));
   }
 }
 
@@ -127,37 +131,42 @@ void PrefillPass::Activate(const Tile& tile, const SlabOutputs& outputs) {
   }
 }
 
+void PrefillPass::FinishHeads(const LayerWeights& layer, int layer_index, const compute::KvPool& kv,
+                              const Tile& tile, const SlabOutputs& outputs) {
+  const int head_dim = context_.config.head_dim;
+  const int first = static_cast<int>(outputs.first) / head_dim;
+  const int count = static_cast<int>(outputs.count) / head_dim;
+  const int queries = std::clamp(context_.config.heads - first, 0, count);
+  for (int i = 0; i < outputs.rows; ++i) {
+    const Row& row = rows_[tile.first_row + i];
+    float* x = outputs.y + i * outputs.stride;
+    context_.FinishHeads(layer, {&kv, layer_index, row.segment->block_table}, row.position, first,
+                         count, x);
+    compute::StoreMatrixInput(type_, x, int64_t{queries} * head_dim,
+                              Queries(tile.first_row + i) + outputs.first * SizeOf(type_));
+  }
+}
+
 void PrefillPass::AddQkvSteps(const LayerWeights& layer, int layer_index, const compute::KvPool& kv,
                               TileProgram* program) {
-  const int64_t qkv_size = context_.qkv_size(), hidden_size = context_.config.hidden_size;
   program->AddRows([this, &layer](const Tile& tile) { Normalize(layer.attention_norm, tile); });
   program->AddLinear(
-      layer.qkv.prefill,
-      [this, hidden_size](const Tile& tile) { return Input(tile, 0, hidden_size); },
-      [this, qkv_size](const Tile& tile, const SlabOutputs& outputs) {
-        float* qkv = qkv_.data() + tile.first_row * qkv_size + outputs.first;
-        for (int row = 0; row < outputs.rows; ++row) {
-          std::copy_n(outputs.y + row * outputs.stride, outputs.count, qkv + row * qkv_size);
-        }
+      layer.qkv.prefill, [this](const Tile& tile) { return Input(tile, 0); },
+      [this, &layer, layer_index, &kv](const Tile& tile, const SlabOutputs& outputs) {
+        FinishHeads(layer, layer_index, kv, tile, outputs);
       });
-  program->AddRows([this, &layer, layer_index, &kv, qkv_size](const Tile& tile) {
-    for (int64_t row = tile.first_row; row < tile.first_row + tile.rows; ++row) {
-      const compute::KvView view{&kv, layer_index, rows_[row].segment->block_table};
-      context_.FinishQkv(layer, view, rows_[row].position, qkv_.data() + row * qkv_size);
-    }
-  });
 }
 
 void PrefillPass::Attend(int layer_index, const compute::KvPool& kv) {
-  const int64_t qkv_size = context_.qkv_size();
   const compute::AttentionShape shape = context_.attention_shape();
+  const auto stride = static_cast<int64_t>(query_row_bytes_ / SizeOf(type_));
+  const size_t group_bytes = size_t{1} * shape.group() * shape.head_dim * SizeOf(type_);
   context_.pool.ParallelFor(attention_tasks_.size(), [&](int64_t index, int thread) {
     const AttentionTask& task = attention_tasks_[index];
-    float* queries = qkv_.data() + task.first_row * qkv_size +
-                     int64_t{task.kv_head} * shape.group() * shape.head_dim;
+    std::byte* queries = Queries(task.first_row) + task.kv_head * group_bytes;
     const compute::PrefillAttentionTile tile{
-        queries,     queries,     qkv_size,
-        qkv_size,    task.tokens, task.segment->first_position + task.first_token,
+        queries,     queries,     stride,
+        stride,      task.tokens, task.segment->first_position + task.first_token,
         task.kv_head};
     attention_(shape, {&kv, layer_index, task.segment->block_table}, tile,
                attention_scratch_[thread]);
@@ -165,25 +174,16 @@ void PrefillPass::Attend(int layer_index, const compute::KvPool& kv) {
 }
 
 void PrefillPass::AddOutputSteps(const LayerWeights& layer, TileProgram* program) {
-  const int64_t qkv_size = context_.qkv_size(), query_size = context_.query_size();
-  const int64_t hidden_size = context_.config.hidden_size;
   const auto add_to_hidden = [this](const Tile& tile, const SlabOutputs& outputs) {
     AddToHidden(tile, outputs);
   };
 
-  program->AddRows([this, qkv_size, query_size](const Tile& tile) {
-    for (int row = 0; row < tile.rows; ++row) {
-      StoreInput(qkv_.data() + (tile.first_row + row) * qkv_size, query_size,
-                 Input(tile, row, query_size));
-    }
-  });
   program->AddLinear(
-      layer.attention_output.prefill,
-      [this, query_size](const Tile& tile) { return Input(tile, 0, query_size); }, add_to_hidden);
+      layer.attention_output.prefill, [this](const Tile& tile) { return Queries(tile.first_row); },
+      add_to_hidden);
   program->AddRows([this, &layer](const Tile& tile) { Normalize(layer.feed_forward_norm, tile); });
   program->AddLinear(
-      layer.gate_up.prefill,
-      [this, hidden_size](const Tile& tile) { return Input(tile, 0, hidden_size); },
+      layer.gate_up.prefill, [this](const Tile& tile) { return Input(tile, 0); },
       [this](const Tile& tile, const SlabOutputs& outputs) { Activate(tile, outputs); });
   program->AddLinear(
       layer.down.prefill,

@@ -41,26 +41,33 @@ class PrefillPass {
   void AddOutputSteps(const LayerWeights& layer, TileProgram* program);
   void Attend(int layer_index, const compute::KvPool& kv);
 
-  /// A slot's input of the next product, `columns` wide (padded) in a row.
-  std::byte* Input(const TileProgram::Tile& tile, int64_t row, int64_t columns);
+  /// A row of the attention's queries, or of its outputs.
+  std::byte* Queries(int64_t row) { return queries_.data() + row * query_row_bytes_; }
+  /// A slot's input of a product with hidden_size inputs.
+  std::byte* Input(const TileProgram::Tile& tile, int64_t row);
   /// Rounds a row to the matrix type and pads it.
   void StoreInput(const float* values, int64_t count, std::byte* out) const;
   void Normalize(const std::vector<float>& weight, const TileProgram::Tile& tile);
+  /// Of a slab's heads of q, k and v.
+  void FinishHeads(const LayerWeights& layer, int layer_index, const compute::KvPool& kv,
+                   const TileProgram::Tile& tile, const compute::SlabOutputs& outputs);
   void AddToHidden(const TileProgram::Tile& tile, const compute::SlabOutputs& outputs);
   void Activate(const TileProgram::Tile& tile, const compute::SlabOutputs& outputs);
 
   const DecoderContext& context_;
   const compute::MatrixType type_;
   const compute::PrefillAttentionKernel attention_;
-  const int64_t input_size_;  // Elements of a slot's matrix input.
+  const size_t input_row_bytes_;  // Of a row of inputs_.
+  const size_t query_row_bytes_;  // Of a row of queries_.
 
   std::vector<Row> rows_;
   std::vector<AttentionTask> attention_tasks_;
   compute::AlignedBuffer<float> hidden_;  // [rows, hidden_size]
-  compute::AlignedBuffer<float> qkv_;     // [rows, qkv_size]; attention overwrites q.
+  // Of the matrix type, [whole tiles of rows, padded query_size]; attention overwrites queries.
+  compute::AlignedBuffer<std::byte> queries_;
 
   // By slot, of the matrix type.
-  compute::AlignedBuffer<std::byte> inputs_;       // [64, padded hidden_size or query_size]
+  compute::AlignedBuffer<std::byte> inputs_;       // [64, padded hidden_size]
   compute::AlignedBuffer<std::byte> activations_;  // [64, padded intermediate_size]
   // By thread.
   std::vector<compute::PrefillLinearScratch> linear_scratch_;

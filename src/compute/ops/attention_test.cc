@@ -86,18 +86,27 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<AttentionShape,
   /// Tokens [first, first + count) in tiles of at most `tile_tokens`.
   std::vector<float> Prefill(PrefillAttentionKernel attend, int first, int count,
                              int tile_tokens) const {
-    std::vector<float> outputs(count * row_size_);
+    const bool is_float = attend == FindFloatPrefillAttention();
+    const MatrixType type = is_float ? MatrixType::kFloat32 : MatrixType::kBFloat16;
+    std::vector<std::byte> queries(count * row_size_ * SizeOf(type)), outputs(queries.size());
+    StoreMatrixInput(type, &queries_[first * row_size_], count * row_size_, queries.data());
     PrefillAttentionScratch scratch;
     for (int done = 0; done < count; done += tile_tokens) {
       for (int kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
         const int64_t head = int64_t{kv_head} * shape_.group() * shape_.head_dim;
+        const size_t at = (done * row_size_ + head) * SizeOf(type);
         attend(shape_, View(),
-               {&queries_[(first + done) * row_size_ + head], &outputs[done * row_size_ + head],
-                row_size_, row_size_, std::min(tile_tokens, count - done), first + done, kv_head},
+               {&queries[at], &outputs[at], row_size_, row_size_,
+                std::min(tile_tokens, count - done), first + done, kv_head},
                scratch);
       }
     }
-    return outputs;
+    std::vector<float> floats(count * row_size_);
+    for (size_t i = 0; i < floats.size(); ++i) {
+      floats[i] = LoadElement(is_float ? DataType::kFloat32 : DataType::kBFloat16,
+                              &outputs[i * SizeOf(type)]);
+    }
+    return floats;
   }
 
   std::vector<float> Decode(int token) const {

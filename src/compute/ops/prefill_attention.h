@@ -30,9 +30,9 @@ struct PrefillAttentionScratch {
 
 /// Consecutive tokens of a prompt and one KV head: causal attention of all heads that share it.
 struct PrefillAttentionTile {
-  const float* queries = nullptr;  ///< Of the first token and of the group's first head.
-  float* outputs = nullptr;        ///< The same place in the result; may be `queries`.
-  int64_t query_stride = 0;        ///< Floats from one token to the next.
+  const std::byte* queries = nullptr;  ///< Of the first token and of the group's first head.
+  std::byte* outputs = nullptr;        ///< The same place in the result; may be `queries`.
+  int64_t query_stride = 0;            ///< Elements from one token to the next.
   int64_t output_stride = 0;
   int tokens = 0;
   int first_position = 0;
@@ -47,8 +47,8 @@ using PrefillAttentionKernel = void (*)(const AttentionShape& shape, const KvVie
                                         const PrefillAttentionTile& tile,
                                         PrefillAttentionScratch& scratch);
 
-/// Computes in MatrixTypeFor(target): in bfloat16 queries, keys, values and softmax weights are
-/// rounded to it, and sums are float32. Never null.
+/// Queries and outputs are of MatrixTypeFor(target), to which bfloat16 rounds keys, values and
+/// softmax weights as well; sums are float32. Never null.
 PrefillAttentionKernel FindPrefillAttention(CpuTarget target);
 
 /// Rows stand side by side in vectors and keys follow one another.

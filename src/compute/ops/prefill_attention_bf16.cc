@@ -67,7 +67,7 @@ class TileAttention {
  private:
   /// 16 rows beside one another. Of those that are not there, queries are zeros.
   void LoadQueries(int64_t first_row) {
-    const float* queries[kLanes] = {};
+    const uint16_t* queries[kLanes] = {};
     for (int i = 0; i < kLanes; ++i) {
       const int64_t row = std::min(first_row + i, rows_ - 1);
       const int64_t token = row / shape_.group(), head = row % shape_.group();
@@ -75,18 +75,17 @@ class TileAttention {
       s_.maxima[first_row + i] = kNothingSeen;
       s_.sums[first_row + i] = 0;
       if (first_row + i > row) continue;
-      queries[i] = tile_.queries + token * tile_.query_stride + head * shape_.head_dim;
+      queries[i] = reinterpret_cast<const uint16_t*>(tile_.queries) + token * tile_.query_stride +
+                   head * shape_.head_dim;
     }
     uint16_t* out = s_.query_panels.data() + first_row / kBlockRows * kBlockRows * inputs_ +
                     first_row % kBlockRows * 2;
-    const auto load = [this](const float* query, int64_t i) {
-      return query != nullptr && i < shape_.head_dim ? _mm512_loadu_ps(query + i)
-                                                     : _mm512_setzero_ps();
-    };
     for (int64_t input = 0; input < inputs_; input += 2 * kLanes) {
+      const __mmask32 there = shape_.head_dim - input < 2 * kLanes ? 0xffff : 0xffffffff;
       __m512i pairs[kLanes];
       for (int i = 0; i < kLanes; ++i) {
-        pairs[i] = Narrow(load(queries[i], input + kLanes), load(queries[i], input));
+        pairs[i] = queries[i] == nullptr ? _mm512_setzero_si512()
+                                         : _mm512_maskz_loadu_epi16(there, queries[i] + input);
       }
       Transpose(pairs);
       for (int i = 0; i < kLanes; ++i, out += 2 * kBlockRows) _mm512_store_si512(out, pairs[i]);
@@ -166,11 +165,12 @@ class TileAttention {
     const __m512 inverse =
         _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_load_ps(s_.sums.data() + first_row));
     const int64_t rows = std::min<int64_t>(kLanes, rows_ - first_row);
-    float* outputs[kLanes];
+    uint16_t* outputs[kLanes];
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t token = (first_row + i) / shape_.group();
       const int64_t head = (first_row + i) % shape_.group();
-      outputs[i] = tile_.outputs + token * tile_.output_stride + head * shape_.head_dim;
+      outputs[i] = reinterpret_cast<uint16_t*>(tile_.outputs) + token * tile_.output_stride +
+                   head * shape_.head_dim;
     }
     for (int64_t i = 0; i < shape_.head_dim; i += kLanes) {
       __m512i columns[kLanes];
@@ -180,7 +180,9 @@ class TileAttention {
       }
       Transpose(columns);
       for (int64_t row = 0; row < rows; ++row) {
-        _mm512_storeu_ps(outputs[row] + i, _mm512_castsi512_ps(columns[row]));
+        const __m256i rounded =
+            reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_castsi512_ps(columns[row])));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(outputs[row] + i), rounded);
       }
     }
   }

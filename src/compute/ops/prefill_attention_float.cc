@@ -179,7 +179,8 @@ void LoadQueries(const AttentionShape& shape, const PrefillAttentionTile& tile, 
   for (int token = 0; token < tile.tokens; ++token) {
     for (int head = 0; head < group; ++head) {
       const int64_t row = int64_t{token} * group + head;
-      const float* query = tile.queries + token * tile.query_stride + head * shape.head_dim;
+      const float* query = reinterpret_cast<const float*>(tile.queries) +
+                           token * tile.query_stride + head * shape.head_dim;
       s.positions[row] = static_cast<float>(tile.first_position + token);
       for (int i = 0; i < shape.head_dim; ++i) s.queries[i * rows + row] = query[i] * scale;
     }
@@ -192,7 +193,8 @@ void StoreOutputs(const AttentionShape& shape, const PrefillAttentionTile& tile,
   for (int token = 0; token < tile.tokens; ++token) {
     for (int head = 0; head < group; ++head) {
       const int64_t row = int64_t{token} * group + head;
-      float* output = tile.outputs + token * tile.output_stride + head * shape.head_dim;
+      float* output = reinterpret_cast<float*>(tile.outputs) + token * tile.output_stride +
+                      head * shape.head_dim;
       const float inverse = 1.0f / s.sums[row];
       for (int i = 0; i < shape.head_dim; ++i) output[i] = s.outputs[i * rows + row] * inverse;
     }

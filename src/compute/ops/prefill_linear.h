@@ -24,7 +24,7 @@ struct PrefillTile {
 
 /// What a slab gives for one tile; valid during the call that hands it over.
 struct SlabOutputs {
-  const float* y = nullptr;  ///< [rows, stride]
+  float* y = nullptr;  ///< [rows, stride]; may be overwritten.
   int64_t stride = 0;
   int rows = 0;
   /// Outputs [first, first + count) of the layer. Of one whose parts are paired: of each part, the
@@ -48,6 +48,8 @@ struct PrefillLinearOptions {
   /// scratch memory, which costs about as much as multiplying 16 to 32 rows: take many tiles a run.
   /// The results are the same bits.
   bool keep_copy = true;
+  /// A slab's outputs, of each of its parts, are a multiple of this.
+  int64_t slab_multiple = 1;
 };
 
 /// y = x Wᵀ for tokens of prompts: tiles of up to 64 rows times slabs of outputs. A row's result

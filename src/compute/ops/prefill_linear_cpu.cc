@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -56,7 +57,8 @@ struct PrefillLinear::Impl {
         kernel(FindMatrixKernel(options.target)),
         inputs(parts[0]->columns()),
         padded_inputs(PaddedInputs(inputs)),
-        parts_in_slab(options.paired ? static_cast<int64_t>(parts.size()) : 1) {
+        parts_in_slab(options.paired ? static_cast<int64_t>(parts.size()) : 1),
+        slab_multiple(options.slab_multiple) {
     for (const PackedWeights* part : parts) outputs += part->outputs();
     cut_outputs = outputs / parts_in_slab;
     const int64_t fitting = kSlabBytes / static_cast<int64_t>(padded_inputs * SizeOf(type));
@@ -69,7 +71,8 @@ struct PrefillLinear::Impl {
 
   /// So that all slabs but the last are whole panels.
   int64_t WidthMultiple() const {
-    return std::max<int64_t>(kGroup, MatrixPanels::Outputs(type) / parts_in_slab);
+    return std::lcm(slab_multiple,
+                    std::max<int64_t>(kGroup, MatrixPanels::Outputs(type) / parts_in_slab));
   }
   int slabs() const { return static_cast<int>((cut_outputs + width - 1) / width); }
   /// Outputs of a slab, of each of its parts.
@@ -108,6 +111,7 @@ struct PrefillLinear::Impl {
   int64_t inputs, padded_inputs;
   int64_t outputs = 0;
   int64_t parts_in_slab;
+  int64_t slab_multiple;
   int64_t cut_outputs;  // What is cut into slabs: all outputs, or those of each paired part.
   int64_t width;        // Of all slabs but the last, a share of cut_outputs.
   std::vector<AlignedBuffer<std::byte>> copies;  // By slab; empty without a copy.

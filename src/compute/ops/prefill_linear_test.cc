@@ -135,6 +135,25 @@ TEST_P(PrefillLinearTest, PairedPartsStandSideBySide) {
   }
 }
 
+TEST_P(PrefillLinearTest, SlabsHoldWholeMultiples) {
+  ThreadPool pool(1);
+  const RandomWeights weights(WeightFormat::kQ8_0, 1120, 64, 11);
+  const PackedWeights packed = Pack(weights.View());
+  const auto linear =
+      PrefillLinear::Create(std::array{&packed}, {.target = GetParam(), .slab_multiple = 80}, pool);
+  ASSERT_TRUE(linear.ok()) << linear.status();
+  ASSERT_GT(linear->slabs(), 1);
+  const std::vector<std::byte> x(kRows * PaddedInputs(64) * SizeOf(type()));
+  const PrefillTile tile{x.data(), kRows};
+  PrefillLinearScratch scratch;
+  for (int slab = 0; slab < linear->slabs(); ++slab) {
+    linear->RunSlab(slab, {&tile, 1}, scratch, {}, [](int, const SlabOutputs& outputs) {
+      EXPECT_EQ(outputs.first % 80, 0);
+      EXPECT_EQ(outputs.count % 80, 0);
+    });
+  }
+}
+
 TEST_P(PrefillLinearTest, UnpackingGivesTheBitsOfTheCopy) {
   ThreadPool pool(2);
   for (const WeightFormat format :
