@@ -1,5 +1,5 @@
 // What the ways that bytes move can do: memcpy as the limit, a pinned read of mapped memory, and
-// UCX messages over the loopback between two transports of this process.
+// streams over the loopback between two transports of this process.
 #include <benchmark/benchmark.h>
 
 #include <cstring>

@@ -21,6 +21,8 @@
 namespace tandem::transfer {
 namespace {
 
+constexpr Duration kLinkTimeout = std::chrono::seconds(3);
+
 bool SameHost(const sockaddr& a, const sockaddr& b) {
   if (a.sa_family != b.sa_family) return false;
   if (a.sa_family == AF_INET) {
@@ -51,6 +53,20 @@ std::string InterfaceOf(const SocketAddress& address) {
   }
   freeifaddrs(interfaces);
   return name.substr(0, name.find(':'));  // without the label of an alias
+}
+
+absl::StatusOr<std::string> WaitForInterfaceOf(const std::string& hostname) {
+  const absl::StatusOr<SocketAddress> address = ResolveAddress(hostname, 0);
+  if (!address.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("local_hostname: {}", std::string(address.status().message())));
+  }
+  const std::string interface = InterfaceOf(*address);
+  if (!interface.empty() && !WaitUntilRunning(interface, Clock::Real().Now() + kLinkTimeout)) {
+    return absl::UnavailableError(fmt::format(
+        "local_hostname {} is on the interface {}, which is down", hostname, interface));
+  }
+  return interface;
 }
 
 bool IsOfThisHost(const SocketAddress& address) {

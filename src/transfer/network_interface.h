@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "transfer/socket_address.h"
 
@@ -9,6 +10,11 @@ namespace tandem::transfer {
 
 /// The name of the network interface that has this address; empty if none of this host's has.
 std::string InterfaceOf(const SocketAddress& address);
+
+/// That of `hostname`, by which others are to reach this process, waiting a bounded time until
+/// the interface can carry data. InvalidArgument if it is no name or address; Unavailable if the
+/// interface is down.
+absl::StatusOr<std::string> WaitForInterfaceOf(const std::string& hostname);
 
 /// Whether connections to `address` end at this host: it has an interface with it, or it is a
 /// loopback address.

@@ -1,8 +1,10 @@
 #include "transfer/transport.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "transfer/tls_transport.h"
+#include "transfer/stream_transport.h"
 #include "transfer/ucx_transport.h"
 
 namespace tandem::transfer {
@@ -48,8 +50,17 @@ void Transfer::EndPart(const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<Transport>> Transport::Create(const TransportOptions& options,
                                                              ExtentHost& host) {
-  return options.security.tls ? TlsTransport::Create(options, host)
-                              : UcxTransport::Create(options, host);
+  if (options.protocol == "tcp") return StreamTransport::Create(options, host);
+  if (options.protocol != "rdma") {
+    return absl::InvalidArgumentError(
+        fmt::format("protocol \"{}\" is not one of \"tcp\", \"rdma\"", options.protocol));
+  }
+  if (options.security.tls) {
+    return absl::InvalidArgumentError(
+        "protocol: rdma cannot be used with TLS, which goes over TCP; accepted is tcp, or leave "
+        "tls_ca_file, tls_cert_file and tls_key_file out");
+  }
+  return UcxTransport::Create(options, host);
 }
 
 }  // namespace tandem::transfer

@@ -73,10 +73,10 @@ struct ForgetOperation {
 struct TransportOptions {
   std::string hostname;          ///< Where others reach this process: names the interface to use.
   bool listen = true;            ///< False for one that only asks others.
-  std::string protocol = "tcp";  ///< "tcp" or "rdma"
+  std::string protocol = "tcp";  ///< "tcp": streams of our own; "rdma": UCX.
   std::string device_name;       ///< With rdma: devices separated by commas; empty for all.
   int connections = 2;           ///< To each peer, each with a thread and a socket of its own.
-  /// With TLS, data goes over TCP through it, and peers show the token; "rdma" is refused.
+  /// Peers over tcp show the token, within TLS if that is set up; "rdma" is refused with TLS.
   Security security;
 };
 

@@ -61,10 +61,6 @@ absl::Status CheckRdmaDevices(const std::string& device_name,
 
 absl::StatusOr<UcxContext> OpenUcx(const std::string& protocol, const std::string& device_name,
                                    const std::string& interface) {
-  if (protocol != "tcp" && protocol != "rdma") {
-    return absl::InvalidArgumentError(
-        fmt::format("protocol \"{}\" is not one of \"tcp\", \"rdma\"", protocol));
-  }
   const bool rdma = protocol == "rdma";
   if (rdma) RETURN_IF_ERROR(CheckRdmaDevices(device_name, RdmaDevices()));
   // Peers that go away are ordinary here, and are reported by status. The variable still sets it.

@@ -15,11 +15,11 @@ struct UcxContextDeleter {
 };
 using UcxContext = std::unique_ptr<std::remove_pointer_t<ucp_context_h>, UcxContextDeleter>;
 
-/// Opens UCX for one kind of network. Shared memory is never among its transports: it would ignore
-/// network namespaces. `interface` is the one that tcp uses, empty for all: left to itself UCX also
-/// sends through interfaces whose addresses mean something else on the other host, such as lo.
-/// InvalidArgument for another protocol than tcp and rdma, or for rdma without the devices named;
-/// the message lists what there is.
+/// Opens UCX for one kind of network: rdma, or tcp, by which tests do without such devices. Shared
+/// memory is never among its transports: it would ignore network namespaces. `interface` is the one
+/// that tcp uses, empty for all: left to itself UCX also sends through interfaces whose addresses
+/// mean something else on the other host, such as lo. InvalidArgument for rdma without the devices
+/// named; the message lists what there is.
 absl::StatusOr<UcxContext> OpenUcx(const std::string& protocol, const std::string& device_name,
                                    const std::string& interface);
 

@@ -11,11 +11,6 @@
 #include "transfer/socket_address.h"
 
 namespace tandem::transfer {
-namespace {
-
-constexpr Duration kLinkTimeout = std::chrono::seconds(3);
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Transport>> UcxTransport::Create(const TransportOptions& options,
                                                                 ExtentHost& host) {
@@ -25,18 +20,9 @@ absl::StatusOr<std::unique_ptr<Transport>> UcxTransport::Create(const TransportO
 }
 
 absl::Status UcxTransport::Open(const TransportOptions& options, ExtentHost& host) {
-  const absl::StatusOr<SocketAddress> address = ResolveAddress(options.hostname, 0);
-  if (!address.ok()) {
-    return absl::InvalidArgumentError(
-        fmt::format("local_hostname: {}", std::string(address.status().message())));
-  }
-  std::string interface = InterfaceOf(*address);
+  ASSIGN_OR_RETURN(std::string interface, WaitForInterfaceOf(options.hostname));
   // Who only asks may reach owners by another way than the loopback that it is known by.
   if (!options.listen && interface == "lo") interface.clear();
-  if (!interface.empty() && !WaitUntilRunning(interface, Clock::Real().Now() + kLinkTimeout)) {
-    return absl::UnavailableError(fmt::format(
-        "local_hostname {} is on the interface {}, which is down", options.hostname, interface));
-  }
   tcp_ = options.protocol == "tcp";
   ASSIGN_OR_RETURN(context_, OpenUcx(options.protocol, options.device_name, interface));
   for (int i = 0; i < std::max(1, options.connections); ++i) {

@@ -1,9 +1,7 @@
-#include "transfer/tls_requester.h"
+#include "transfer/stream_requester.h"
 
 #include <fmt/format.h>
 
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <cstring>
 #include <utility>
 
@@ -24,12 +22,10 @@ std::string HostOf(const std::string& endpoint) {
   return host;
 }
 
-asio::mutable_buffer ToBuffer(std::span<std::byte> bytes) { return {bytes.data(), bytes.size()}; }
-
 }  // namespace
 
-TlsRequester::TlsRequester(asio::io_context& context, const TlsContext& tls, std::string token,
-                           Peer peer, std::function<void()> ended)
+StreamRequester::StreamRequester(asio::io_context& context, const TlsContext& tls,
+                                 std::string token, Peer peer, std::function<void()> ended)
     : token_(std::move(token)),
       peer_(std::move(peer)),
       stream_(tcp::socket(context), tls),
@@ -39,7 +35,7 @@ TlsRequester::TlsRequester(asio::io_context& context, const TlsContext& tls, std
   stream_.ExpectHost(HostOf(peer_.endpoint));
 }
 
-void TlsRequester::Start() {
+void StreamRequester::Start() {
   timer_.expires_after(kConnectTimeout);
   timer_.async_wait([self = shared_from_this()](const ErrorCode& error) {
     if (error || self->ready_) return;
@@ -56,26 +52,24 @@ void TlsRequester::Start() {
           fmt::format("cannot connect to {}: {}", self->peer_.endpoint, error.message())));
     }
     self->stream_.SetSocketOptions();
-    self->stream_.stream().async_handshake(
-        asio::ssl::stream_base::client, [self](const ErrorCode& failure) {
-          if (self->dropped_) return;
-          if (!failure) return self->SayHello();
-          self->Drop(absl::UnavailableError(fmt::format(
-              "cannot connect to {}: {}", self->peer_.endpoint, self->stream_.Describe(failure))));
-        });
+    self->stream_.Handshake(ByteStream::End::kClient, [self](const ErrorCode& failure) {
+      if (self->dropped_) return;
+      if (!failure) return self->SayHello();
+      self->Drop(absl::UnavailableError(fmt::format(
+          "cannot connect to {}: {}", self->peer_.endpoint, self->stream_.Describe(failure))));
+    });
   });
 }
 
-void TlsRequester::SayHello() {
+void StreamRequester::SayHello() {
   auto hello = std::make_shared<const std::string>(PackHello(token_));
-  asio::async_write(stream_.stream(), asio::buffer(*hello),
-                    [self = shared_from_this(), hello](const ErrorCode& error, size_t) {
-                      if (error && !self->dropped_) self->Drop(self->Broken(error));
-                    });
+  stream_.Write({asio::buffer(*hello)}, [self = shared_from_this(), hello](const ErrorCode& error) {
+    if (error && !self->dropped_) self->Drop(self->Broken(error));
+  });
   ReadReply();
 }
 
-void TlsRequester::Submit(std::vector<OutgoingRequest> requests) {
+void StreamRequester::Submit(std::vector<OutgoingRequest> requests) {
   if (in_flight_.empty() && queue_.empty()) last_reply_ = Clock::Real().Now();
   for (OutgoingRequest& request : requests) {
     queue_.push_back(std::make_shared<OutgoingRequest>(std::move(request)));
@@ -83,15 +77,15 @@ void TlsRequester::Submit(std::vector<OutgoingRequest> requests) {
   Pump();
 }
 
-bool TlsRequester::IsStuck() const {
+bool StreamRequester::IsStuck() const {
   return !in_flight_.empty() && Clock::Real().Now() - last_reply_ > kStuckAfter;
 }
 
-void TlsRequester::Pump() {
+void StreamRequester::Pump() {
   if (ready_ && !dropped_ && !sending_) Send();
 }
 
-void TlsRequester::Send() {
+void StreamRequester::Send() {
   // All that may be sent now, in one go.
   std::vector<RequestPointer> batch;
   auto frames = std::make_shared<std::deque<std::string>>();
@@ -114,30 +108,27 @@ void TlsRequester::Send() {
   if (batch.empty()) return;
   sending_ = true;
   // The buffers are the requests', which stay for as long as this may read them.
-  asio::async_write(stream_.stream(), buffers,
-                    [self = shared_from_this(), frames, batch = std::move(batch)](
-                        const ErrorCode& error, size_t) {
-                      self->sending_ = false;
-                      if (self->dropped_) return;
-                      if (error) return self->Drop(self->Broken(error));
-                      self->Pump();
-                    });
+  stream_.Write(buffers, [self = shared_from_this(), frames,
+                          batch = std::move(batch)](const ErrorCode& error) {
+    self->sending_ = false;
+    if (self->dropped_) return;
+    if (error) return self->Drop(self->Broken(error));
+    self->Pump();
+  });
 }
 
-void TlsRequester::ReadReply() {
-  asio::async_read(
-      stream_.stream(), asio::buffer(frame_),
-      [self = shared_from_this()](const ErrorCode& error, size_t) {
-        if (self->dropped_) return;
-        if (error) return self->Drop(self->Broken(error));
-        const auto reply = UnpackReplyFrame(self->frame_);
-        if (reply.ok()) return self->OnReply(*reply);
-        self->Drop(absl::UnavailableError(fmt::format("{} sends {}", self->peer_.endpoint,
-                                                      std::string(reply.status().message()))));
-      });
+void StreamRequester::ReadReply() {
+  stream_.Read(frame_, [self = shared_from_this()](const ErrorCode& error) {
+    if (self->dropped_) return;
+    if (error) return self->Drop(self->Broken(error));
+    const auto reply = UnpackReplyFrame(self->frame_);
+    if (reply.ok()) return self->OnReply(*reply);
+    self->Drop(absl::UnavailableError(
+        fmt::format("{} sends {}", self->peer_.endpoint, std::string(reply.status().message()))));
+  });
 }
 
-void TlsRequester::OnReply(const ReplyFrame& reply) {
+void StreamRequester::OnReply(const ReplyFrame& reply) {
   last_reply_ = Clock::Real().Now();
   if (reply.header.id == 0 && !ready_) {
     if (reply.header.code != absl::StatusCode::kOk) return ReadText(reply, nullptr);
@@ -156,38 +147,37 @@ void TlsRequester::OnReply(const ReplyFrame& reply) {
   if (reply.body_bytes != request->destination.bytes.size()) {
     return Drop(absl::DataLossError("a reply of another length than was asked for"));
   }
-  asio::async_read(stream_.stream(), asio::buffer(ToBuffer(request->destination.bytes)),
-                   [self = shared_from_this(), request](const ErrorCode& error, size_t) {
-                     if (self->dropped_) return;
-                     if (error) return self->Drop(self->Broken(error));
-                     self->last_reply_ = Clock::Real().Now();
-                     self->End(request, absl::OkStatus());
-                     self->ReadReply();
-                   });
+  stream_.Read(request->destination.bytes,
+               [self = shared_from_this(), request](const ErrorCode& error) {
+                 if (self->dropped_) return;
+                 if (error) return self->Drop(self->Broken(error));
+                 self->last_reply_ = Clock::Real().Now();
+                 self->End(request, absl::OkStatus());
+                 self->ReadReply();
+               });
 }
 
-void TlsRequester::ReadText(const ReplyFrame& reply, const RequestPointer& request) {
+void StreamRequester::ReadText(const ReplyFrame& reply, const RequestPointer& request) {
   auto text = std::make_shared<std::string>(reply.body_bytes, '\0');
-  asio::async_read(stream_.stream(), asio::buffer(*text),
-                   [self = shared_from_this(), text, request, code = reply.header.code](
-                       const ErrorCode& error, size_t) {
-                     if (self->dropped_) return;
-                     if (error) return self->Drop(self->Broken(error));
-                     const absl::Status status(code,
-                                               fmt::format("{}: {}", self->peer_.endpoint, *text));
-                     if (request == nullptr) return self->Drop(status);
-                     self->End(request, status);
-                     self->ReadReply();
-                   });
+  stream_.Read(
+      std::as_writable_bytes(std::span(*text)),
+      [self = shared_from_this(), text, request, code = reply.header.code](const ErrorCode& error) {
+        if (self->dropped_) return;
+        if (error) return self->Drop(self->Broken(error));
+        const absl::Status status(code, fmt::format("{}: {}", self->peer_.endpoint, *text));
+        if (request == nullptr) return self->Drop(status);
+        self->End(request, status);
+        self->ReadReply();
+      });
 }
 
-void TlsRequester::End(const RequestPointer& request, const absl::Status& status) {
+void StreamRequester::End(const RequestPointer& request, const absl::Status& status) {
   in_flight_.erase(request->header.id);
   if (!std::exchange(request->ended, true)) request->transfer->EndPart(status);
   Pump();
 }
 
-void TlsRequester::Drop(const absl::Status& reason) {
+void StreamRequester::Drop(const absl::Status& reason) {
   if (std::exchange(dropped_, true)) return;
   timer_.cancel();
   // What is being sent and received holds on to its buffers until it has ended.
@@ -199,7 +189,7 @@ void TlsRequester::Drop(const absl::Status& reason) {
   if (const auto ended = std::exchange(ended_, nullptr)) ended();
 }
 
-absl::Status TlsRequester::Broken(const ErrorCode& error) const {
+absl::Status StreamRequester::Broken(const ErrorCode& error) const {
   return absl::UnavailableError(
       fmt::format("the connection to {} broke: {}", peer_.endpoint, error.message()));
 }

@@ -1,10 +1,8 @@
-#include "transfer/tls_service.h"
+#include "transfer/stream_service.h"
 
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 #include "transfer/peer_requests.h"
@@ -24,9 +22,9 @@ constexpr size_t kDiscardBytes = 64 << 10;
 
 }  // namespace
 
-TlsService::TlsService(TlsStream::Socket socket, const TlsContext& tls, BearerToken token,
-                       ExtentHost& host, std::shared_ptr<Mailbox> mailbox,
-                       std::function<void()> ended)
+StreamService::StreamService(ByteStream::Socket socket, const TlsContext& tls, BearerToken token,
+                             ExtentHost& host, std::shared_ptr<Mailbox> mailbox,
+                             std::function<void()> ended)
     : stream_(std::move(socket), tls),
       token_(std::move(token)),
       host_(host),
@@ -35,19 +33,18 @@ TlsService::TlsService(TlsStream::Socket socket, const TlsContext& tls, BearerTo
       ended_(std::move(ended)),
       progress_(Clock::Real().Now()) {}
 
-void TlsService::Start() {
+void StreamService::Start() {
   stream_.SetSocketOptions();
   Watch();
-  stream_.stream().async_handshake(
-      asio::ssl::stream_base::server, [self = shared_from_this()](const ErrorCode& error) {
-        if (self->closed_) return;
-        if (!error) return self->ReadHello();
-        spdlog::debug("refused a peer: {}", self->stream_.Describe(error));
-        self->Close();
-      });
+  stream_.Handshake(ByteStream::End::kServer, [self = shared_from_this()](const ErrorCode& error) {
+    if (self->closed_) return;
+    if (!error) return self->ReadHello();
+    spdlog::debug("refused a peer: {}", self->stream_.Describe(error));
+    self->Close();
+  });
 }
 
-void TlsService::Watch() {
+void StreamService::Watch() {
   timer_.expires_after(kWatchInterval);
   timer_.async_wait([self = shared_from_this()](const ErrorCode& error) {
     if (error || self->closed_) return;
@@ -60,19 +57,17 @@ void TlsService::Watch() {
   });
 }
 
-void TlsService::Receive(asio::mutable_buffer buffer, std::function<void()> done) {
-  asio::async_read(
-      stream_.stream(), asio::buffer(buffer),
-      [self = shared_from_this(), done = std::move(done)](const ErrorCode& error, size_t) {
-        if (self->closed_) return;
-        if (error) return self->Close();
-        self->progress_ = Clock::Real().Now();
-        done();
-      });
+void StreamService::Receive(std::span<std::byte> bytes, std::function<void()> done) {
+  stream_.Read(bytes, [self = shared_from_this(), done = std::move(done)](const ErrorCode& error) {
+    if (self->closed_) return;
+    if (error) return self->Close();
+    self->progress_ = Clock::Real().Now();
+    done();
+  });
 }
 
-void TlsService::ReadHello() {
-  Receive(asio::buffer(hello_), [this] {
+void StreamService::ReadHello() {
+  Receive(hello_, [this] {
     const absl::StatusOr<size_t> length = UnpackHello(hello_);
     if (length.ok()) return ReadToken(*length);
     spdlog::warn("closed the connection of a peer that sent {}", length.status().ToString());
@@ -80,12 +75,12 @@ void TlsService::ReadHello() {
   });
 }
 
-void TlsService::ReadToken(size_t length) {
+void StreamService::ReadToken(size_t length) {
   auto token = std::make_shared<std::string>(length, '\0');
-  Receive(asio::buffer(*token), [this, token] { CheckToken(*token); });
+  Receive(std::as_writable_bytes(std::span(*token)), [this, token] { CheckToken(*token); });
 }
 
-void TlsService::CheckToken(const std::string& token) {
+void StreamService::CheckToken(const std::string& token) {
   const absl::Status allowed = token_.CheckSecret(token);
   closing_ = !allowed.ok();
   welcome_ = allowed.ok();
@@ -93,9 +88,9 @@ void TlsService::CheckToken(const std::string& token) {
   if (welcome_) ReadRequest();
 }
 
-void TlsService::ReadRequest() {
+void StreamService::ReadRequest() {
   receiving_ = false;
-  Receive(asio::buffer(frame_), [this] {
+  Receive(frame_, [this] {
     const absl::StatusOr<RequestFrame> request = UnpackRequestFrame(frame_);
     if (request.ok()) return OnRequest(*request);
     spdlog::warn("closed the connection of a peer that sent {}", request.status().ToString());
@@ -103,7 +98,7 @@ void TlsService::ReadRequest() {
   });
 }
 
-void TlsService::OnRequest(const RequestFrame& request) {
+void StreamService::OnRequest(const RequestFrame& request) {
   receiving_ = true;
   if (request.header.kind == RequestKind::kWrite) return ReceiveWrite(request);
   if (request.header.kind == RequestKind::kReadFromDisk) return ReadDisk(request.header);
@@ -117,14 +112,14 @@ void TlsService::OnRequest(const RequestFrame& request) {
   Continue();
 }
 
-void TlsService::ReadDisk(const RequestHeader& request) {
+void StreamService::ReadDisk(const RequestHeader& request) {
   ++reading_;
   // The disk may outlive this thread, on which alone a connection may end.
   ReadFromDisk(host_, request,
                [mailbox = mailbox_, service = weak_from_this(),
                 id = request.id](const absl::StatusOr<ReadableBytes>& read) {
                  mailbox->Post([service, id, read] {
-                   const std::shared_ptr<TlsService> self = service.lock();
+                   const std::shared_ptr<StreamService> self = service.lock();
                    if (self == nullptr || self->closed_) return;
                    --self->reading_;
                    if (!read.ok()) return self->Reply(id, read.status());
@@ -134,53 +129,53 @@ void TlsService::ReadDisk(const RequestHeader& request) {
   Continue();
 }
 
-void TlsService::ReceiveWrite(const RequestFrame& request) {
+void StreamService::ReceiveWrite(const RequestFrame& request) {
   absl::StatusOr<WritableBytes> opened = OpenForWrite(host_, request.header);
   if (!opened.ok()) return Discard(request, request.body_bytes, opened.status());
-  Receive(asio::buffer(opened->bytes.data(), opened->bytes.size()),
-          [this, id = request.header.id, hold = opened->hold] {
-            Reply(id, absl::OkStatus());
-            Continue();
-          });
+  Receive(opened->bytes, [this, id = request.header.id, hold = opened->hold] {
+    Reply(id, absl::OkStatus());
+    Continue();
+  });
 }
 
-void TlsService::Discard(const RequestFrame& request, uint64_t rest, const absl::Status& status) {
+void StreamService::Discard(const RequestFrame& request, uint64_t rest,
+                            const absl::Status& status) {
   if (rest == 0) {
     Reply(request.header.id, status);
     return Continue();
   }
   scratch_.resize(std::min<uint64_t>(rest, kDiscardBytes));
-  Receive(asio::buffer(scratch_),
+  Receive(scratch_,
           [this, request, rest, status] { Discard(request, rest - scratch_.size(), status); });
 }
 
-void TlsService::ReceiveBody(const RequestFrame& request) {
+void StreamService::ReceiveBody(const RequestFrame& request) {
   scratch_.resize(request.body_bytes);
-  Receive(asio::buffer(scratch_), [this, header = request.header] {
+  Receive(scratch_, [this, header = request.header] {
     Reply(header.id, Perform(host_, header, scratch_));
     Continue();
   });
 }
 
-void TlsService::Continue() {
+void StreamService::Continue() {
   receiving_ = false;
   paused_ = outbox_.size() + reading_ >= kMaxWaitingReplies;
   if (!paused_) ReadRequest();
 }
 
-void TlsService::Reply(uint64_t id, const absl::Status& status) {
+void StreamService::Reply(uint64_t id, const absl::Status& status) {
   auto text = std::make_shared<const std::string>(status.message());
   const std::span<const std::byte> bytes = BytesOf(*text);
   Reply(id, status.code(), ReadableBytes{bytes, std::move(text)});
 }
 
-void TlsService::Reply(uint64_t id, absl::StatusCode code, ReadableBytes body) {
+void StreamService::Reply(uint64_t id, absl::StatusCode code, ReadableBytes body) {
   std::string frame = PackFrame(ReplyFrame{{id, code}, body.bytes.size()});
   outbox_.push_back({std::move(frame), std::move(body)});
   if (sending_.empty()) Send();
 }
 
-void TlsService::Send() {
+void StreamService::Send() {
   sending_.assign(std::make_move_iterator(outbox_.begin()), std::make_move_iterator(outbox_.end()));
   outbox_.clear();
   if (sending_.empty()) return;
@@ -190,18 +185,17 @@ void TlsService::Send() {
     buffers.push_back(asio::buffer(reply.frame));
     buffers.emplace_back(reply.body.bytes.data(), reply.body.bytes.size());
   }
-  asio::async_write(stream_.stream(), buffers,
-                    [self = shared_from_this()](const ErrorCode& error, size_t) {
-                      self->sending_.clear();
-                      if (self->closed_) return;
-                      if (error || self->closing_) return self->Close();
-                      self->progress_ = Clock::Real().Now();
-                      self->Send();
-                      if (self->paused_) self->Continue();
-                    });
+  stream_.Write(buffers, [self = shared_from_this()](const ErrorCode& error) {
+    self->sending_.clear();
+    if (self->closed_) return;
+    if (error || self->closing_) return self->Close();
+    self->progress_ = Clock::Real().Now();
+    self->Send();
+    if (self->paused_) self->Continue();
+  });
 }
 
-void TlsService::Close() {
+void StreamService::Close() {
   if (std::exchange(closed_, true)) return;
   timer_.cancel();
   stream_.Close();

@@ -9,13 +9,13 @@
 
 namespace tandem::transfer {
 
-/// A transport over TCP with TLS: several lanes, each a thread with a connection to each peer, and
-/// some of the peers' connections. Peers show the pool's token first.
-class TlsTransport : public RequestTransport {
+/// A transport over TCP, plain or with TLS: several lanes, each a thread with a connection to each
+/// peer, and some of the peers' connections. Peers show the pool's token first.
+class StreamTransport : public RequestTransport {
  public:
   static absl::StatusOr<std::unique_ptr<Transport>> Create(const TransportOptions& options,
                                                            ExtentHost& host);
-  ~TlsTransport() override;
+  ~StreamTransport() override;
 
   const std::string& endpoint() const override { return endpoint_; }
   int port() const override { return port_; }
@@ -26,7 +26,7 @@ class TlsTransport : public RequestTransport {
   class Lane;
   class Listener;
 
-  explicit TlsTransport(ExtentHost& host);
+  explicit StreamTransport(ExtentHost& host);
   absl::Status Open(const TransportOptions& options);
   size_t lanes() const override { return lanes_.size(); }
   void SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,
@@ -34,7 +34,7 @@ class TlsTransport : public RequestTransport {
 
   ExtentHost& host_;
   Security security_;
-  TlsContext server_, client_;
+  TlsContext server_, client_;  // null without TLS
   std::string endpoint_;
   int port_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;

@@ -10,24 +10,24 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "transfer/byte_stream.h"
 #include "transfer/outgoing_request.h"
 #include "transfer/socket_address.h"
 #include "transfer/stream_frame.h"
-#include "transfer/tls_stream.h"
 
 namespace tandem::transfer {
 
 /// A connection to one peer: shakes hands, shows the token, sends requests with a bounded number in
 /// flight, and takes their replies. All of it on the one thread that runs its io_context. Internal.
-class TlsRequester : public std::enable_shared_from_this<TlsRequester> {
+class StreamRequester : public std::enable_shared_from_this<StreamRequester> {
  public:
   struct Peer {
     std::string endpoint;  ///< "host:port": the host is what its certificate must name.
     SocketAddress address;
   };
   /// `ended` is called, once, when the connection has.
-  TlsRequester(boost::asio::io_context& context, const TlsContext& tls, std::string token,
-               Peer peer, std::function<void()> ended);
+  StreamRequester(boost::asio::io_context& context, const TlsContext& tls, std::string token,
+                  Peer peer, std::function<void()> ended);
 
   void Start();
   void Submit(std::vector<OutgoingRequest> requests);
@@ -52,7 +52,7 @@ class TlsRequester : public std::enable_shared_from_this<TlsRequester> {
 
   const std::string token_;
   const Peer peer_;
-  TlsStream stream_;
+  ByteStream stream_;
   boost::asio::steady_timer timer_;
   std::function<void()> ended_;  // null once it was called
   bool ready_ = false;           // the peer has taken the token

@@ -1,4 +1,4 @@
-#include "transfer/tls_transport.h"
+#include "transfer/stream_transport.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -15,9 +15,10 @@
 
 #include "base/status.h"
 #include "transfer/mailbox.h"
+#include "transfer/network_interface.h"
 #include "transfer/socket_address.h"
-#include "transfer/tls_requester.h"
-#include "transfer/tls_service.h"
+#include "transfer/stream_requester.h"
+#include "transfer/stream_service.h"
 
 namespace tandem::transfer {
 
@@ -26,9 +27,9 @@ using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
 /// A thread and what runs on it. Its methods but Post, context and Stop run there.
-class TlsTransport::Lane {
+class StreamTransport::Lane {
  public:
-  explicit Lane(TlsTransport& transport)
+  explicit Lane(StreamTransport& transport)
       : transport_(transport),
         mailbox_(std::make_shared<Mailbox>([this](Mailbox::Task task) { Post(std::move(task)); })),
         work_(context_.get_executor()),
@@ -48,11 +49,11 @@ class TlsTransport::Lane {
     Post([this] {
       stopping_ = true;
       while (!requesters_.empty()) {
-        const std::shared_ptr<TlsRequester> requester = requesters_.begin()->second;
+        const std::shared_ptr<StreamRequester> requester = requesters_.begin()->second;
         requester->Drop(absl::CancelledError("the transport is closed"));
       }
       while (!services_.empty()) {
-        const std::shared_ptr<TlsService> service = *services_.begin();
+        const std::shared_ptr<StreamService> service = *services_.begin();
         service->Close();
       }
       work_.reset();
@@ -64,17 +65,18 @@ class TlsTransport::Lane {
               std::vector<OutgoingRequest> requests) {
     auto found = requesters_.find(endpoint);
     if (found != requesters_.end() && found->second->IsStuck()) {
-      const std::shared_ptr<TlsRequester> stuck = found->second;
+      const std::shared_ptr<StreamRequester> stuck = found->second;
       stuck->Drop(absl::UnavailableError(fmt::format("{} has fallen silent", endpoint)));
       found = requesters_.end();
     }
-    std::shared_ptr<TlsRequester> requester;
+    std::shared_ptr<StreamRequester> requester;
     if (found != requesters_.end()) {
       requester = found->second;
     } else {
-      requester = std::make_shared<TlsRequester>(
+      requester = std::make_shared<StreamRequester>(
           context_, transport_.client_, transport_.security_.token.secret(),
-          TlsRequester::Peer{endpoint, address}, [this, endpoint] { requesters_.erase(endpoint); });
+          StreamRequester::Peer{endpoint, address},
+          [this, endpoint] { requesters_.erase(endpoint); });
       requesters_[endpoint] = requester;
       requester->Start();
     }
@@ -84,14 +86,14 @@ class TlsTransport::Lane {
   void Abandon(const std::string& endpoint) {
     const auto found = requesters_.find(endpoint);
     if (found == requesters_.end()) return;
-    const std::shared_ptr<TlsRequester> silent = found->second;
+    const std::shared_ptr<StreamRequester> silent = found->second;
     silent->Drop(absl::UnavailableError(fmt::format("{} was given up", endpoint)));
   }
 
   void Accept(tcp::socket socket) {
     if (stopping_) return;
-    auto key = std::make_shared<std::weak_ptr<TlsService>>();
-    auto service = std::make_shared<TlsService>(
+    auto key = std::make_shared<std::weak_ptr<StreamService>>();
+    auto service = std::make_shared<StreamService>(
         std::move(socket), transport_.server_, transport_.security_.token, transport_.host_,
         mailbox_, [this, key] { services_.erase(key->lock()); });
     *key = service;
@@ -100,18 +102,18 @@ class TlsTransport::Lane {
   }
 
  private:
-  TlsTransport& transport_;
+  StreamTransport& transport_;
   asio::io_context context_{1};
   const std::shared_ptr<Mailbox> mailbox_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   bool stopping_ = false;
-  std::map<std::string, std::shared_ptr<TlsRequester>> requesters_;  // by endpoint
-  std::set<std::shared_ptr<TlsService>> services_;
+  std::map<std::string, std::shared_ptr<StreamRequester>> requesters_;  // by endpoint
+  std::set<std::shared_ptr<StreamService>> services_;
   std::thread thread_;
 };
 
 /// Accepts peers and hands them out to the lanes, on the first one's thread.
-class TlsTransport::Listener : public std::enable_shared_from_this<Listener> {
+class StreamTransport::Listener : public std::enable_shared_from_this<Listener> {
  public:
   explicit Listener(std::vector<std::unique_ptr<Lane>>& lanes)
       : lanes_(lanes), acceptor_(lanes.front()->context()), retry_(lanes.front()->context()) {}
@@ -165,32 +167,24 @@ class TlsTransport::Listener : public std::enable_shared_from_this<Listener> {
   size_t next_ = 0;
 };
 
-TlsTransport::TlsTransport(ExtentHost& host) : host_(host) {}
+StreamTransport::StreamTransport(ExtentHost& host) : host_(host) {}
 
-absl::StatusOr<std::unique_ptr<Transport>> TlsTransport::Create(const TransportOptions& options,
-                                                                ExtentHost& host) {
-  std::unique_ptr<TlsTransport> transport(new TlsTransport(host));
+absl::StatusOr<std::unique_ptr<Transport>> StreamTransport::Create(const TransportOptions& options,
+                                                                   ExtentHost& host) {
+  std::unique_ptr<StreamTransport> transport(new StreamTransport(host));
   RETURN_IF_ERROR(transport->Open(options));
   return transport;
 }
 
-absl::Status TlsTransport::Open(const TransportOptions& options) {
+absl::Status StreamTransport::Open(const TransportOptions& options) {
   security_ = options.security;
-  if (options.protocol != "tcp") {
-    return absl::InvalidArgumentError(
-        fmt::format("protocol: {} cannot be used with TLS, which goes over TCP; accepted is tcp, "
-                    "or leave tls_ca_file, tls_cert_file and tls_key_file out",
-                    options.protocol));
+  if (security_.tls) {
+    ASSIGN_OR_RETURN(client_, MakeTlsClientContext(security_.files));
+    if (options.listen) {
+      ASSIGN_OR_RETURN(server_, MakeTlsServerContext(security_.files));
+    }
   }
-  ASSIGN_OR_RETURN(client_, MakeTlsClientContext(security_.files));
-  if (options.listen) {
-    ASSIGN_OR_RETURN(server_, MakeTlsServerContext(security_.files));
-  }
-  const absl::StatusOr<SocketAddress> address = ResolveAddress(options.hostname, 0);
-  if (!address.ok()) {
-    return absl::InvalidArgumentError(
-        fmt::format("local_hostname: {}", std::string(address.status().message())));
-  }
+  RETURN_IF_ERROR(WaitForInterfaceOf(options.hostname).status());
   for (int i = 0; i < std::max(1, options.connections); ++i) {
     lanes_.push_back(std::make_unique<Lane>(*this));
   }
@@ -210,26 +204,27 @@ absl::Status TlsTransport::Open(const TransportOptions& options) {
   return absl::OkStatus();
 }
 
-TlsTransport::~TlsTransport() {
+StreamTransport::~StreamTransport() {
   if (listener_ != nullptr) {
     lanes_.front()->Post([listener = std::move(listener_)] { listener->Close(); });
   }
   for (const std::unique_ptr<Lane>& lane : lanes_) lane->Stop();
 }
 
-bool TlsTransport::HasGone(const std::string& endpoint, TimePoint deadline) {
+bool StreamTransport::HasGone(const std::string& endpoint, TimePoint deadline) {
   const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
   return address.ok() && RefusesConnections(*address, deadline);
 }
 
-void TlsTransport::Abandon(const std::string& endpoint) {
+void StreamTransport::Abandon(const std::string& endpoint) {
   for (const std::unique_ptr<Lane>& lane : lanes_) {
     lane->Post([lane = lane.get(), endpoint] { lane->Abandon(endpoint); });
   }
 }
 
-void TlsTransport::SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,
-                            std::vector<OutgoingRequest> requests) {
+void StreamTransport::SubmitTo(size_t lane, const std::string& endpoint,
+                               const SocketAddress& address,
+                               std::vector<OutgoingRequest> requests) {
   lanes_[lane]->Post(
       [lane = lanes_[lane].get(), endpoint, address, requests = std::move(requests)]() mutable {
         lane->Submit(endpoint, address, std::move(requests));

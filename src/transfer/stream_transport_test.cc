@@ -5,6 +5,7 @@
 
 #include "base/scoped_fd.h"
 #include "base/testing/test_certificates.h"
+#include "transfer/network_interface.h"
 #include "transfer/socket_address.h"
 #include "transfer/transport.h"
 
@@ -37,11 +38,12 @@ class OpenHost : public ExtentHost {
       std::make_shared<std::vector<std::byte>>(2 << 20);
 };
 
-class TlsTransportTest : public ::testing::Test {
+class StreamTransportTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Transport> Make(const Security& security, bool listen = true) {
+  std::unique_ptr<Transport> Make(const Security& security, bool listen = true,
+                                  const std::string& hostname = "127.0.0.1") {
     auto transport =
-        Transport::Create({.hostname = "127.0.0.1", .listen = listen, .security = security}, host_);
+        Transport::Create({.hostname = hostname, .listen = listen, .security = security}, host_);
     EXPECT_TRUE(transport.ok()) << transport.status();
     return *std::move(transport);
   }
@@ -67,7 +69,7 @@ class TlsTransportTest : public ::testing::Test {
   OpenHost host_;
 };
 
-TEST_F(TlsTransportTest, NeedsNoCertificateToOnlyAsk) {
+TEST_F(StreamTransportTest, NeedsNoCertificateToOnlyAsk) {
   const auto owner = Make(PoolSecurity());
   const auto peer = Make({true, {certificates_.ca()}, token_}, /*listen=*/false);
   const absl::Status read = Read(*peer, owner->endpoint());
@@ -75,18 +77,21 @@ TEST_F(TlsTransportTest, NeedsNoCertificateToOnlyAsk) {
   EXPECT_EQ(peer->endpoint(), "");
 }
 
-TEST_F(TlsTransportTest, RefusesPeersWithoutTheToken) {
-  const auto owner = Make(PoolSecurity());
-  Security other = PoolSecurity();
-  other.token = *BearerToken::Of("other");
-  ExpectFailure(Read(*Make(other), owner->endpoint()), absl::StatusCode::kUnauthenticated,
-                "is not the one");
-  other.token = {};
-  ExpectFailure(Read(*Make(other), owner->endpoint()), absl::StatusCode::kUnauthenticated,
-                "none was sent");
+TEST_F(StreamTransportTest, RefusesPeersWithoutTheToken) {
+  for (const bool tls : {true, false}) {
+    Security security = tls ? PoolSecurity() : Security{false, {}, token_};
+    const auto owner = Make(security);
+    EXPECT_TRUE(Read(*Make(security), owner->endpoint()).ok());
+    security.token = *BearerToken::Of("other");
+    ExpectFailure(Read(*Make(security), owner->endpoint()), absl::StatusCode::kUnauthenticated,
+                  "is not the one");
+    security.token = {};
+    ExpectFailure(Read(*Make(security), owner->endpoint()), absl::StatusCode::kUnauthenticated,
+                  "none was sent");
+  }
 }
 
-TEST_F(TlsTransportTest, TrustsOnlyOwnersWithACertificateForTheirAddress) {
+TEST_F(StreamTransportTest, TrustsOnlyOwnersWithACertificateForTheirAddress) {
   const auto owner = Make(PoolSecurity());
   const TestCertificates others, elsewhere("DNS:elsewhere");
   Security stranger = PoolSecurity();
@@ -98,7 +103,7 @@ TEST_F(TlsTransportTest, TrustsOnlyOwnersWithACertificateForTheirAddress) {
   ExpectFailure(Read(*peer, mislabelled->endpoint()), absl::StatusCode::kUnavailable, "mismatch");
 }
 
-TEST_F(TlsTransportTest, VerifiesPeersIfToldTo) {
+TEST_F(StreamTransportTest, VerifiesPeersIfToldTo) {
   Security security = PoolSecurity();
   security.files.verify_clients = true;
   const auto owner = Make(security);
@@ -107,7 +112,7 @@ TEST_F(TlsTransportTest, VerifiesPeersIfToldTo) {
   ExpectFailure(Read(*peer, owner->endpoint()), absl::StatusCode::kUnavailable, "certificate");
 }
 
-TEST_F(TlsTransportTest, EndsInTimeBetweenPlainAndTls) {
+TEST_F(StreamTransportTest, EndsInTimeBetweenPlainAndTls) {
   const auto secured = Make(PoolSecurity()), plain = Make({});
   EXPECT_TRUE(absl::IsUnavailable(Read(*plain, secured->endpoint())));
   EXPECT_FALSE(Read(*secured, plain->endpoint()).ok());
@@ -116,7 +121,7 @@ TEST_F(TlsTransportTest, EndsInTimeBetweenPlainAndTls) {
   EXPECT_TRUE(Read(*plain, plain->endpoint()).ok());
 }
 
-TEST_F(TlsTransportTest, EndsWithPeersThatDoNotShakeHands) {
+TEST_F(StreamTransportTest, EndsWithPeersThatDoNotShakeHands) {
   auto owner = Make(PoolSecurity());
   const ScopedFd silent(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const SocketAddress address = *ResolveEndpoint(owner->endpoint());
@@ -128,7 +133,28 @@ TEST_F(TlsTransportTest, EndsWithPeersThatDoNotShakeHands) {
   EXPECT_LE(recv(silent.get(), &byte, 1, 0), 0);
 }
 
-TEST_F(TlsTransportTest, NamesTheOptionThatIsWrong) {
+TEST_F(StreamTransportTest, EndsWhatSendsNoHello) {
+  auto owner = Make({});
+  const ScopedFd stranger(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address = *ResolveEndpoint(owner->endpoint());
+  ASSERT_EQ(connect(stranger.get(), address.get(), address.length), 0);
+  const std::string_view request = "GET / HTTP/1.1\r\n\r\n";
+  ASSERT_EQ(send(stranger.get(), request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  char byte;
+  EXPECT_LE(recv(stranger.get(), &byte, 1, 0), 0);
+}
+
+TEST_F(StreamTransportTest, ListensOnAllAddressesAndOnThoseOfIpv6) {
+  if (InterfaceOf(*ResolveAddress("::1", 0)).empty()) GTEST_SKIP() << "this host has no IPv6";
+  const auto everywhere = Make({}, true, "0.0.0.0"), v6 = Make({}, true, "::1");
+  EXPECT_EQ(everywhere->endpoint(), FormatEndpoint("0.0.0.0", everywhere->port()));
+  EXPECT_TRUE(Read(*v6, FormatEndpoint("127.0.0.1", everywhere->port())).ok());
+  EXPECT_EQ(v6->endpoint(), FormatEndpoint("::1", v6->port()));
+  EXPECT_TRUE(Read(*everywhere, v6->endpoint()).ok());
+}
+
+TEST_F(StreamTransportTest, NamesTheOptionThatIsWrong) {
   const auto failure = [&](const TransportOptions& options) {
     const absl::Status status = Transport::Create(options, host_).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;

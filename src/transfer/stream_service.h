@@ -9,22 +9,22 @@
 
 #include "base/bearer_token.h"
 #include "base/clock.h"
+#include "transfer/byte_stream.h"
 #include "transfer/extent_host.h"
 #include "transfer/mailbox.h"
 #include "transfer/stream_frame.h"
-#include "transfer/tls_stream.h"
 
 namespace tandem::transfer {
 
 /// A peer's connection at the owner of a segment: shakes hands, checks the token, and answers
 /// requests in the order in which they come, but for those that wait for a disk. All of it on the
 /// one thread that runs its io_context. Internal.
-class TlsService : public std::enable_shared_from_this<TlsService> {
+class StreamService : public std::enable_shared_from_this<StreamService> {
  public:
   /// `host` must outlive it; `mailbox` is of that thread. `ended` is called, once, when the
   /// connection has.
-  TlsService(TlsStream::Socket socket, const TlsContext& tls, BearerToken token, ExtentHost& host,
-             std::shared_ptr<Mailbox> mailbox, std::function<void()> ended);
+  StreamService(ByteStream::Socket socket, const TlsContext& tls, BearerToken token,
+                ExtentHost& host, std::shared_ptr<Mailbox> mailbox, std::function<void()> ended);
 
   void Start();
   void Close();
@@ -52,10 +52,10 @@ class TlsService : public std::enable_shared_from_this<TlsService> {
   void Send();
   /// Reads the next request, unless too many replies wait for the peer to take them.
   void Continue();
-  /// Has `done` called once all of `buffer` is filled; closes the connection if that fails.
-  void Receive(boost::asio::mutable_buffer buffer, std::function<void()> done);
+  /// Has `done` called once all of `bytes` is filled; closes the connection if that fails.
+  void Receive(std::span<std::byte> bytes, std::function<void()> done);
 
-  TlsStream stream_;
+  ByteStream stream_;
   const BearerToken token_;
   ExtentHost& host_;
   const std::shared_ptr<Mailbox> mailbox_;

@@ -1,0 +1,126 @@
+#include "transfer/byte_stream.h"
+
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <boost/asio/write.hpp>
+#include <cstring>
+#include <utility>
+
+namespace tandem::transfer {
+namespace {
+
+namespace asio = boost::asio;
+
+/// Asio's context takes over a reference.
+SSL_CTX* Share(const TlsContext& context) {
+  SSL_CTX_up_ref(context.get());
+  return context.get();
+}
+
+/// All of a write in as few calls as the system takes: Asio's own condition cuts it at 64 KiB.
+size_t All(const ByteStream::ErrorCode& error, size_t) { return error ? 0 : SIZE_MAX; }
+
+}  // namespace
+
+struct ByteStream::Tls {
+  Tls(Socket& socket, TlsContext shared)
+      : context(std::move(shared)), borrowed(Share(context)), stream(socket, borrowed) {}
+
+  const TlsContext context;
+  asio::ssl::context borrowed;
+  asio::ssl::stream<Socket&> stream;
+};
+
+void ByteStream::TlsDeleter::operator()(Tls* tls) const { delete tls; }
+
+ByteStream::ByteStream(Socket socket, TlsContext context)
+    : socket_(std::move(socket)),
+      tls_(context == nullptr ? nullptr : new Tls(socket_, std::move(context))) {}
+
+void ByteStream::ExpectHost(const std::string& host) {
+  if (tls_ != nullptr) tandem::ExpectHost(tls_->stream.native_handle(), host);
+}
+
+void ByteStream::SetSocketOptions() {
+  ErrorCode ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+}
+
+void ByteStream::Handshake(End end, Handler done) {
+  if (tls_ == nullptr) return done({});
+  tls_->stream.async_handshake(
+      end == End::kClient ? asio::ssl::stream_base::client : asio::ssl::stream_base::server,
+      std::move(done));
+}
+
+std::string ByteStream::Describe(const ErrorCode& error) {
+  if (tls_ == nullptr) return error.message();
+  const SSL* connection = tls_->stream.native_handle();
+  const bool of_tls = error.category() == asio::error::get_ssl_category();
+  if (!of_tls && SSL_get_verify_result(connection) == X509_V_OK) {
+    return "it closes the connection in the TLS handshake: " + error.message();
+  }
+  return DescribeHandshakeError(connection, static_cast<unsigned long>(error.value()));
+}
+
+void ByteStream::Read(std::span<std::byte> bytes, Handler done) {
+  wanted_ = bytes;
+  done_ = std::move(done);
+  if (!delivering_) Deliver();
+}
+
+void ByteStream::Deliver() {
+  Handler current;  // keeps this alive until the end
+  delivering_ = true;
+  while (done_ != nullptr) {
+    const size_t size = std::min(wanted_.size(), ahead_.size());
+    std::copy_n(ahead_.begin(), size, wanted_.begin());
+    wanted_ = wanted_.subspan(size);
+    ahead_ = ahead_.subspan(size);
+    if (!wanted_.empty()) {
+      Receive();
+      break;
+    }
+    current = std::exchange(done_, nullptr);
+    current({});
+  }
+  delivering_ = false;
+}
+
+void ByteStream::Receive() {
+  const std::array<asio::mutable_buffer, 2> room = {asio::buffer(wanted_.data(), wanted_.size()),
+                                                    asio::buffer(read_ahead_)};
+  auto received = [this, done = std::exchange(done_, nullptr)](const ErrorCode& error,
+                                                               size_t count) mutable {
+    if (error) return done(error);
+    const size_t straight = std::min(count, wanted_.size());
+    wanted_ = wanted_.subspan(straight);
+    ahead_ = std::span(read_ahead_).first(count - straight);
+    done_ = std::move(done);
+    Deliver();
+  };
+  if (tls_ == nullptr) {
+    socket_.async_read_some(room, std::move(received));
+  } else {
+    tls_->stream.async_read_some(room, std::move(received));
+  }
+}
+
+void ByteStream::Write(const std::vector<asio::const_buffer>& buffers, Handler done) {
+  auto sent = [done = std::move(done)](const ErrorCode& error, size_t) { done(error); };
+  if (tls_ == nullptr) {
+    asio::async_write(socket_, buffers, All, std::move(sent));
+  } else {
+    asio::async_write(tls_->stream, buffers, All, std::move(sent));
+  }
+}
+
+void ByteStream::Close() {
+  ErrorCode ignored;
+  socket_.close(ignored);
+  ahead_ = {};
+}
+
+}  // namespace tandem::transfer
