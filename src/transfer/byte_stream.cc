@@ -90,8 +90,10 @@ void ByteStream::Deliver() {
 }
 
 void ByteStream::Receive() {
+  // Behind a long message only the beginning of the next would be read, and be copied.
+  const size_t ahead = wanted_.size() < kReadAheadBytes ? kReadAheadBytes : 0;
   const std::array<asio::mutable_buffer, 2> room = {asio::buffer(wanted_.data(), wanted_.size()),
-                                                    asio::buffer(read_ahead_)};
+                                                    asio::buffer(read_ahead_.data(), ahead)};
   auto received = [this, done = std::exchange(done_, nullptr)](const ErrorCode& error,
                                                                size_t count) mutable {
     if (error) return done(error);

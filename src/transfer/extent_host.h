@@ -33,6 +33,10 @@ class ExtentHost {
   /// object; Unavailable while somebody still holds an older one; OutOfRange outside the segment.
   virtual absl::StatusOr<WritableBytes> OpenForWrite(const Extent& extent) = 0;
 
+  /// That many bytes of an extent, which is open for writing meanwhile, have just arrived: they
+  /// are likely to be in the caches of the calling thread.
+  virtual void Arrived(const Extent&, uint64_t /*position*/, uint64_t /*length*/) {}
+
   /// Takes a written object into the owner's directory. DataLoss if its bytes do not have the
   /// checksum; FailedPrecondition if the extent is not being written in that generation.
   virtual absl::Status Publish(const HeldObject& object) = 0;

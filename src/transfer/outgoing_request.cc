@@ -39,6 +39,7 @@ std::shared_ptr<Transfer> RequestTransport::Write(const std::string& endpoint,
       OutgoingRequest& request = requests.emplace_back();
       request.header = {RequestKind::kWrite, 0, write.extent, position, length, write.grant};
       request.source = {write.source.bytes.subspan(position, length), write.source.hold};
+      request.checksum = write.checksum;
     });
   }
   return Submit(endpoint, std::move(requests));

@@ -17,7 +17,13 @@ struct OutgoingRequest {
   ReadableBytes source;       ///< Sent as the message's data; may be empty.
   WritableBytes destination;  ///< Of a read: where the reply's bytes go.
   std::shared_ptr<Transfer> transfer;
+  std::shared_ptr<PiecewiseChecksum> checksum;  ///< Of a write: null for none.
   bool ended = false;
+
+  /// Before the source is sent: it is in the caches then.
+  void MakeChecksum() const {
+    if (checksum != nullptr) checksum->Add(header.position, header.length);
+  }
 };
 
 /// A transport that cuts operations into requests and shares them out, whatever carries those.

@@ -86,11 +86,12 @@ void StreamRequester::Pump() {
 }
 
 void StreamRequester::Send() {
-  // All that may be sent now, in one go.
+  // What may be sent now in one go, but no more than stays in the caches.
+  size_t bytes = 0;
   std::vector<RequestPointer> batch;
   auto frames = std::make_shared<std::deque<std::string>>();
   std::vector<asio::const_buffer> buffers;
-  while (!queue_.empty() && in_flight_.size() < kMaxInFlight) {
+  while (!queue_.empty() && in_flight_.size() < kMaxInFlight && bytes < kMaxMessageBytes) {
     const RequestPointer request = std::move(queue_.front());
     queue_.pop_front();
     if (request->transfer->cancelled()) {
@@ -98,6 +99,8 @@ void StreamRequester::Send() {
       request->transfer->EndPart(absl::CancelledError("the transfer was given up"));
       continue;
     }
+    request->MakeChecksum();
+    bytes += request->source.bytes.size();
     request->header.id = next_id_++;
     in_flight_[request->header.id] = request;
     frames->push_back(PackFrame(RequestFrame{request->header, request->source.bytes.size()}));

@@ -44,6 +44,7 @@ class StreamService : public std::enable_shared_from_this<StreamService> {
   void OnRequest(const RequestFrame& request);
   void ReadDisk(const RequestHeader& request);
   void ReceiveWrite(const RequestFrame& request);
+  void ReceivePiece(const RequestHeader& request, WritableBytes rest);
   /// Of a write that was refused.
   void Discard(const RequestFrame& request, uint64_t rest, const absl::Status& status);
   void ReceiveBody(const RequestFrame& request);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/extent_grant.h"
 #include "base/mutex.h"
+#include "base/piecewise_checksum.h"
 #include "base/security.h"
 #include "transfer/extent.h"
 #include "transfer/extent_host.h"
@@ -56,6 +57,8 @@ struct WriteOperation {
   Extent extent;
   ReadableBytes source;
   ExtentGrant grant{};
+  /// Of the source; null for none. All of it is added before the write ends well.
+  std::shared_ptr<PiecewiseChecksum> checksum = nullptr;
 };
 
 /// Has the owner publish what was written to it before.

@@ -52,6 +52,11 @@ class FakeHost : public ExtentHost {
     if (extent.generation != generation_) return absl::FailedPreconditionError("too late");
     return WritableBytes{std::span(*memory_).subspan(extent.offset, extent.length), memory_};
   }
+  void Arrived(const Extent& extent, uint64_t position, uint64_t length) override {
+    if (arrived_ == nullptr) return;
+    EXPECT_EQ(extent, arriving_);
+    arrived_->Add(position, length);
+  }
   absl::Status Publish(const HeldObject& object) override {
     MutexLock lock(mutex_);
     published_[object.key] = object;
@@ -74,6 +79,13 @@ class FakeHost : public ExtentHost {
   }
 
   std::vector<std::byte>& memory() { return *memory_; }
+  /// Has the checksum made of what arrives there, and only there.
+  std::shared_ptr<PiecewiseChecksum> ExpectArrival(const Extent& extent) {
+    arriving_ = extent;
+    arrived_ = std::make_shared<PiecewiseChecksum>(
+        std::span(*memory_).subspan(extent.offset, extent.length));
+    return arrived_;
+  }
   /// Has whoever asks for something wait, as in a process that stands still.
   void Stop() {
     MutexLock lock(mutex_);
@@ -123,6 +135,8 @@ class FakeHost : public ExtentHost {
 
  private:
   const std::shared_ptr<std::vector<std::byte>> memory_;
+  Extent arriving_;
+  std::shared_ptr<PiecewiseChecksum> arrived_;
   Mutex mutex_;
   CondVar going_on_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
@@ -272,10 +286,14 @@ TEST_P(TransportTest, WritesThenPublishes) {
   const WritableBytes source = MakeBuffer(14 << 20);
   FillRandom(source.bytes, 3);
   const Extent extent{.offset = 4096, .length = 14 << 20, .generation = 1};
-  ASSERT_TRUE(peer_->Write(owner_->endpoint(), {{extent, Readable(source)}})
+  const auto arrived = owner_host_.ExpectArrival(extent);
+  const auto sent = std::make_shared<PiecewiseChecksum>(source.bytes);
+  ASSERT_TRUE(peer_->Write(owner_->endpoint(), {{extent, Readable(source), {}, sent}})
                   ->Wait(In(seconds(20)), seconds(10))
                   .ok());
   EXPECT_EQ(std::memcmp(owner_host_.memory().data() + 4096, source.bytes.data(), 14 << 20), 0);
+  EXPECT_EQ(arrived->Digest(14 << 20), Checksum64(source.bytes));
+  EXPECT_EQ(sent->Digest(14 << 20), Checksum64(source.bytes));
 
   const HeldObject object{"model@1@0@abc@half", extent, 14 << 20, 42, true, false};
   ASSERT_TRUE(

@@ -122,6 +122,7 @@ void UcxRequester::Send(const ConnectionPointer& connection, const RequestPointe
   request->header.id = next_id_++;
   connection->in_flight[request->header.id] = request;
   waiting_[request->header.id] = connection;
+  request->MakeChecksum();
   auto header = std::make_shared<const std::string>(Pack(request->header));
   worker_.Send(connection->endpoint, kRequestMessage, BytesOf(*header), request->source.bytes,
                UCP_AM_SEND_FLAG_REPLY, [this, connection, request, header](ucs_status_t status) {

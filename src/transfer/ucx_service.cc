@@ -129,12 +129,16 @@ ucs_status_t UcxService::Write(const ConnectionPointer& connection, const Reques
   }
   if (!rendezvous) {
     if (length > 0) std::memcpy(opened->bytes.data(), data, length);
+    host_.Arrived(request.extent, request.position, length);
     Reply(connection, request.id, absl::OkStatus());
     return UCS_OK;
   }
   worker_.Receive(data, opened->bytes,
-                  [this, connection, id = request.id, hold = opened->hold](ucs_status_t status) {
-                    Reply(connection, id, ToStatus(status, "the data did not arrive"));
+                  [this, connection, request, hold = opened->hold](ucs_status_t status) {
+                    if (status == UCS_OK) {
+                      host_.Arrived(request.extent, request.position, request.length);
+                    }
+                    Reply(connection, request.id, ToStatus(status, "the data did not arrive"));
                   });
   return UCS_INPROGRESS;
 }

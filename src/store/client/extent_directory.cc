@@ -90,6 +90,16 @@ void ExtentDirectory::ReleaseStore(const Extent& extent) {
   if (--entry.holds == 0 && entry.state == State::kForgotten) entries_.erase(found);
 }
 
+std::shared_ptr<PiecewiseChecksum> ExtentDirectory::Arriving(const Extent& extent,
+                                                             std::span<const std::byte> bytes) {
+  MutexLock lock(mutex_);
+  const auto found = Find(extent);
+  if (found == entries_.end() || found->second.state != State::kWriting) return nullptr;
+  std::shared_ptr<PiecewiseChecksum>& arriving = found->second.arriving;
+  if (arriving == nullptr) arriving = std::make_shared<PiecewiseChecksum>(bytes);
+  return arriving;
+}
+
 absl::Status ExtentDirectory::Publish(const HeldObject& object) {
   MutexLock lock(mutex_);
   const auto found = Find(object.extent);
@@ -97,6 +107,7 @@ absl::Status ExtentDirectory::Publish(const HeldObject& object) {
     return absl::FailedPreconditionError("the extent was not being written in that generation");
   }
   found->second.state = State::kPublished;
+  found->second.arriving.reset();
   found->second.object = object;
   return absl::OkStatus();
 }

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "base/piecewise_checksum.h"
 #include "transfer/extent.h"
 
 namespace tandem::store {
@@ -35,6 +38,10 @@ class ExtentDirectory {
   void Release(const Extent& extent);
   void ReleaseStore(const Extent& extent);
 
+  /// The checksum to be of what arrives in an extent at `bytes`; null unless it is being written.
+  std::shared_ptr<PiecewiseChecksum> Arriving(const Extent& extent,
+                                              std::span<const std::byte> bytes);
+
   /// Makes an extent that was written readable. FailedPrecondition unless it is being written.
   absl::Status Publish(const HeldObject& object);
 
@@ -55,6 +62,7 @@ class ExtentDirectory {
     int holds = 0;
     int stores = 0;  // of the holds
     HeldObject object;
+    std::shared_ptr<PiecewiseChecksum> arriving;
   };
   using Entries = std::map<uint64_t, Entry>;  // by offset; never overlapping
 

@@ -50,6 +50,17 @@ TEST_F(ExtentDirectoryTest, NamesWhatReadersHold) {
   EXPECT_TRUE(directory_.Held().empty());
 }
 
+TEST_F(ExtentDirectoryTest, KeepsTheChecksumOfAnExtentWhileItIsWritten) {
+  const std::vector<std::byte> bytes(50);
+  EXPECT_EQ(directory_.Arriving(kFirst, bytes), nullptr);
+  ASSERT_TRUE(directory_.HoldForWrite(kFirst).ok());
+  directory_.Arriving(kFirst, bytes)->Add(0, 50);
+  EXPECT_EQ(directory_.Arriving(kFirst, bytes)->Digest(50), Checksum64(bytes));
+  EXPECT_EQ(directory_.Arriving(kNext, bytes), nullptr);
+  ASSERT_TRUE(directory_.Publish({"key", kFirst, 50, 0}).ok());
+  EXPECT_EQ(directory_.Arriving(kFirst, bytes), nullptr);
+}
+
 TEST_F(ExtentDirectoryTest, ALateWriterIsRefused) {
   ASSERT_TRUE(directory_.HoldForWrite(kFirst).ok());
   directory_.Release(kFirst);

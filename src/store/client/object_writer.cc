@@ -202,8 +202,12 @@ absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimeP
                    [](const PendingObject::Target& target) { return target.endpoint.empty(); });
   if (away && value.size() == 1) {
     object.Lend(value[0]);
-    object.object.checksum = Checksum64(value[0]);
-    object.has_checksum = true;
+    if (object.object.size > transfer::kMaxPutBytes) {
+      object.sent = std::make_shared<PiecewiseChecksum>(value[0]);
+    } else {
+      object.object.checksum = Checksum64(value[0]);
+      object.has_checksum = true;
+    }
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(TakeBytes(object, deadline));
@@ -241,14 +245,19 @@ std::vector<ErrorCode> ObjectWriter::Distribute(std::span<PendingObject* const> 
 }
 
 void ObjectWriter::StartSending(PendingObject& object) {
+  std::shared_ptr<PiecewiseChecksum> checksum = object.sent;
   for (PendingObject::Target& target : object.targets) {
     if (target.endpoint.empty() || target.writer != nullptr) continue;
     target.whole = object.object.size <= transfer::kMaxPutBytes;
-    target.transfer =
-        target.whole
-            ? transport_.Put(target.endpoint, At(object.object, target.extent), target.grant,
-                             object.readable().bytes)
-            : transport_.Write(target.endpoint, {{target.extent, object.readable(), target.grant}});
+    if (target.whole) {
+      target.transfer = transport_.Put(target.endpoint, At(object.object, target.extent),
+                                       target.grant, object.readable().bytes);
+      continue;
+    }
+    // Of several replicas the first makes the checksum.
+    target.transfer = transport_.Write(
+        target.endpoint, {{target.extent, object.readable(), target.grant, checksum}});
+    checksum = nullptr;
   }
 }
 
@@ -293,6 +302,7 @@ void ObjectWriter::PublishAtOwners(std::span<PendingObject* const> objects, Time
         if (!target.status.ok()) continue;
         counters_.remote_write_bytes.Increment(static_cast<double>(described.size));
         if (target.whole) continue;
+        object->FinishChecksum();
         target.transfer =
             transport_.Publish(target.endpoint, {{At(described, target.extent), target.grant}});
       } else if (target.endpoint.empty() && target.status.ok()) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/piecewise_checksum.h"
 #include "store/client/revocations.h"
 #include "store/client/store_client.h"
 #include "transfer/lent_bytes.h"
@@ -49,6 +50,15 @@ class PendingObject : public Reservation {
     return lent_.has_value() ? lent_->Lend() : transfer::ReadableBytes{bytes_.bytes, bytes_.hold};
   }
 
+  /// Sets the object's checksum, unless it is known, once a replica has been sent.
+  void FinishChecksum() {
+    if (has_checksum) return;
+    std::optional<uint64_t> made;
+    if (sent != nullptr) made = sent->Digest(object.size);
+    object.checksum = made.has_value() ? *made : Checksum64(readable().bytes);
+    has_checksum = true;
+  }
+
   /// The master has been told how it ended.
   void Settle() { settled_ = true; }
 
@@ -65,7 +75,9 @@ class PendingObject : public Reservation {
 
   transfer::HeldObject object;  ///< Its extent is set for each target.
   bool has_checksum = false;    ///< Whether the object's is known yet.
-  Parts value;                  ///< The caller's bytes, in a put that needs none of its own.
+  /// The one that is made while the bytes are sent; null if that is not so.
+  std::shared_ptr<PiecewiseChecksum> sent;
+  Parts value;  ///< The caller's bytes, in a put that needs none of its own.
   std::vector<Target> targets;
 
  private:

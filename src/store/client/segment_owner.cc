@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/hash.h"
 #include "base/status.h"
 
@@ -76,9 +78,21 @@ absl::StatusOr<transfer::WritableBytes> SegmentOwner::OpenForWrite(const Extent&
   return transfer::WritableBytes{bytes, std::make_shared<const Hold>(memory_, extent)};
 }
 
+void SegmentOwner::Arrived(const Extent& extent, uint64_t position, uint64_t length) {
+  const auto bytes = Bytes(extent);
+  if (!bytes.ok()) return;
+  const auto checksum = memory_->directory.Arriving(extent, *bytes);
+  if (checksum != nullptr) checksum->Add(position, length);
+}
+
 absl::Status SegmentOwner::Publish(const HeldObject& object) {
   ASSIGN_OR_RETURN(const transfer::WritableBytes written, OpenForWrite(object.extent));
-  if (Checksum64(written.bytes.first(object.size)) != object.checksum) {
+  const auto arrived = memory_->directory.Arriving(object.extent, written.bytes);
+  std::optional<uint64_t> checksum;
+  if (arrived != nullptr) checksum = arrived->Digest(object.size);
+  // A piece may have come twice, say.
+  if (!checksum.has_value()) checksum = Checksum64(written.bytes.first(object.size));
+  if (*checksum != object.checksum) {
     return absl::DataLossError("the bytes that arrived do not have the object's checksum");
   }
   return memory_->directory.Publish(object);

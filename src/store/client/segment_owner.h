@@ -40,6 +40,7 @@ class SegmentOwner : public transfer::ExtentHost {
   absl::StatusOr<transfer::ReadableBytes> OpenForRead(const Extent& extent) override;
   absl::StatusOr<DiskReader> OpenOnDisk(const Extent& extent) override;
   absl::StatusOr<transfer::WritableBytes> OpenForWrite(const Extent& extent) override;
+  void Arrived(const Extent& extent, uint64_t position, uint64_t length) override;
   absl::Status Publish(const HeldObject& object) override;
   absl::Status PublishChecked(const HeldObject& object) override;
   absl::Status CheckGrant(const Extent& extent, Access access, const ExtentGrant& grant) override;
