@@ -121,12 +121,14 @@ class SameTokensTest(unittest.TestCase):
 
 class PreemptionTest(unittest.TestCase):
     def test_a_pool_too_small_for_all(self):
-        # 128 KV blocks of 16 tokens, 23,040 bytes a token.
-        small = f"--kv-cache-memory={128 * 16 * 23040}"
+        # Under a sanitizer half of everything, as a token takes a tenth of a second.
+        blocks, generated, requests = (64, 24, 12) if harness.SANITIZED else (128, 120, 24)
+        self.assertGreater(requests * (100 + generated), blocks * 16)
+        small = f"--kv-cache-memory={blocks * 16 * 23040}"  # 23,040 bytes a token.
         with harness.Deployment(single=True, decoder_flags=[small, "--max-model-len=1024"]) as d:
             source = random.Random(11)
             bodies = [body(i, [source.randrange(100, 49000) for _ in range(100)])
-                      | {"max_tokens": 120} for i in range(12 if harness.SANITIZED else 24)]
+                      | {"max_tokens": generated} for i in range(requests)]
             expected = [ids_of(d.single, request) for request in bodies]
             with concurrent.futures.ThreadPoolExecutor(24) as pool:
                 answers = list(pool.map(lambda request: ids_of(d.proxy, request), bodies))
