@@ -16,8 +16,9 @@ namespace tandem::compute {
 namespace {
 
 constexpr int64_t kGroup = PackedWeights::kTileOutputs;
-// A slab's weights, a tile of x and the slab's outputs share a core's second-level cache.
-constexpr int64_t kSlabBytes = 512 << 10;
+// Two slabs of weights, as the next is fetched meanwhile, and the inputs of several tiles share a
+// core's second-level cache.
+constexpr int64_t kSlabBytes = 256 << 10;
 constexpr int64_t kMaxSlabOutputs = 512;
 constexpr int64_t kMinSlabOutputs = 64;
 constexpr int64_t kLineBytes = 64;
