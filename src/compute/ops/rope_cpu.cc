@@ -1,9 +1,43 @@
+#include "compute/ops/rope.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "compute/ops/rope_cpu.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
 #include <cmath>
 #include <numbers>
 
-#include "compute/ops/rope.h"
+#include "compute/simd-inl.h"
 
+HWY_BEFORE_NAMESPACE();
+namespace tandem::compute::HWY_NAMESPACE {
+
+void RotateHeads(const float* cosine, const float* sine, int half, int heads, float* x) {
+  const hn::ScalableTag<float> d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  for (int head = 0; head < heads; ++head, x += 2 * half) {
+    int i = 0;
+    for (; i + lanes <= half; i += lanes) {
+      const auto first = hn::LoadU(d, x + i), second = hn::LoadU(d, x + i + half);
+      const auto c = hn::LoadU(d, cosine + i), s = hn::LoadU(d, sine + i);
+      hn::StoreU(hn::Sub(hn::Mul(first, c), hn::Mul(second, s)), d, x + i);
+      hn::StoreU(hn::Add(hn::Mul(second, c), hn::Mul(first, s)), d, x + i + half);
+    }
+    for (; i < half; ++i) {
+      const float first = x[i], second = x[i + half];
+      x[i] = first * cosine[i] - second * sine[i];
+      x[i + half] = second * cosine[i] + first * sine[i];
+    }
+  }
+}
+
+}  // namespace tandem::compute::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace tandem::compute {
+
+HWY_EXPORT(RotateHeads);
 
 namespace {
 
@@ -48,15 +82,9 @@ Rope::Rope(int positions, int head_dim, float theta, const RopeScaling& scaling)
 }
 
 void Rope::Apply(int position, int heads, float* x) const {
-  const float* cosine = cosines_.data() + size_t{1} * position * half_;
-  const float* sine = sines_.data() + size_t{1} * position * half_;
-  for (int head = 0; head < heads; ++head, x += 2 * half_) {
-    for (int i = 0; i < half_; ++i) {
-      const float first = x[i], second = x[i + half_];
-      x[i] = first * cosine[i] - second * sine[i];
-      x[i + half_] = second * cosine[i] + first * sine[i];
-    }
-  }
+  const size_t row = size_t{1} * position * half_;
+  HWY_DYNAMIC_DISPATCH(RotateHeads)(cosines_.data() + row, sines_.data() + row, half_, heads, x);
 }
 
 }  // namespace tandem::compute
+#endif
