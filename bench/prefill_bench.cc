@@ -221,6 +221,19 @@ double RunPrefill(model::Decoder& decoder, const std::vector<int32_t>& tokens) {
       [&] { sequence.Run(decoder, tokens, model::TokenPath::kPrefill, model::LogitRows::kLast); });
 }
 
+/// Has oneDNN use what `target` allows and no more.
+void CapOneDnn(compute::CpuTarget target) {
+  using compute::CpuTarget;
+  using dnnl::cpu_isa;
+  const cpu_isa most = target == CpuTarget::kPortable     ? cpu_isa::sse41
+                       : target == CpuTarget::kAvx2       ? cpu_isa::avx2
+                       : target == CpuTarget::kAvx512     ? cpu_isa::avx512_core
+                       : target == CpuTarget::kAvx512Vnni ? cpu_isa::avx512_core_vnni
+                       : target == CpuTarget::kAvx512Bf16 ? cpu_isa::avx512_core_bf16
+                                                          : cpu_isa::all;
+  dnnl::set_max_cpu_isa(most);
+}
+
 int Main(std::vector<int> lengths) {
   const char* path = std::getenv("TANDEM_TEST_MODEL");
   const auto opened = model::OpenModel(path == nullptr ? "" : path);
@@ -231,6 +244,7 @@ int Main(std::vector<int> lengths) {
   const ModelConfig& config = opened->config;
   const model::WeightSource& source = *opened->weights;
   const auto target = compute::SelectCpuTarget().value();
+  CapOneDnn(target);
   const bool bf16 = MatrixTypeFor(target) == compute::MatrixType::kBFloat16;
   const int threads = FromEnvironment("TANDEM_BENCH_THREADS", 2);
   const int rounds = FromEnvironment("TANDEM_BENCH_ROUNDS", 5);

@@ -121,8 +121,8 @@ class SameTokensTest(unittest.TestCase):
 
 class PreemptionTest(unittest.TestCase):
     def test_a_pool_too_small_for_all(self):
-        # Under a sanitizer half of everything, as a token takes a tenth of a second.
-        blocks, generated, requests = (64, 24, 12) if harness.SANITIZED else (128, 120, 24)
+        # Under a sanitizer less of everything, as a token takes a tenth of a second.
+        blocks, generated, requests = (64, 80, 8) if harness.SANITIZED else (128, 120, 24)
         self.assertGreater(requests * (100 + generated), blocks * 16)
         small = f"--kv-cache-memory={blocks * 16 * 23040}"  # 23,040 bytes a token.
         with harness.Deployment(single=True, decoder_flags=[small, "--max-model-len=1024"]) as d:
