@@ -32,7 +32,8 @@ std::shared_ptr<Transfer> RequestTransport::Read(const std::string& endpoint,
 }
 
 std::shared_ptr<Transfer> RequestTransport::Write(const std::string& endpoint,
-                                                  std::vector<WriteOperation> operations) {
+                                                  std::vector<WriteOperation> operations,
+                                                  Spread spread) {
   std::vector<OutgoingRequest> requests;
   for (const WriteOperation& write : operations) {
     Cut(write.source.bytes.size(), [&](uint64_t position, uint64_t length) {
@@ -42,7 +43,7 @@ std::shared_ptr<Transfer> RequestTransport::Write(const std::string& endpoint,
       request.checksum = write.checksum;
     });
   }
-  return Submit(endpoint, std::move(requests));
+  return Submit(endpoint, std::move(requests), spread);
 }
 
 std::shared_ptr<Transfer> RequestTransport::Put(const std::string& endpoint,
@@ -79,7 +80,8 @@ std::shared_ptr<Transfer> RequestTransport::Forget(const std::string& endpoint,
 }
 
 std::shared_ptr<Transfer> RequestTransport::Submit(const std::string& endpoint,
-                                                   std::vector<OutgoingRequest> requests) {
+                                                   std::vector<OutgoingRequest> requests,
+                                                   Spread spread) {
   auto transfer = std::make_shared<Transfer>(static_cast<int>(requests.size()));
   const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
   if (!address.ok()) {
@@ -91,7 +93,8 @@ std::shared_ptr<Transfer> RequestTransport::Submit(const std::string& endpoint,
   const size_t first = next_lane_.fetch_add(1, std::memory_order_relaxed);
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].transfer = transfer;
-    shares[(first + i) % shares.size()].push_back(std::move(requests[i]));
+    const size_t lane = spread == Spread::kOne ? first : first + i;
+    shares[lane % shares.size()].push_back(std::move(requests[i]));
   }
   for (size_t lane = 0; lane < shares.size(); ++lane) {
     if (!shares[lane].empty()) SubmitTo(lane, endpoint, *address, std::move(shares[lane]));

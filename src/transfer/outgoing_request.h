@@ -32,7 +32,7 @@ class RequestTransport : public Transport {
   std::shared_ptr<Transfer> Read(const std::string& endpoint,
                                  std::vector<ReadOperation> operations) override;
   std::shared_ptr<Transfer> Write(const std::string& endpoint,
-                                  std::vector<WriteOperation> operations) override;
+                                  std::vector<WriteOperation> operations, Spread spread) override;
   std::shared_ptr<Transfer> Put(const std::string& endpoint, const HeldObject& object,
                                 const ExtentGrant& grant,
                                 std::span<const std::byte> bytes) override;
@@ -51,7 +51,8 @@ class RequestTransport : public Transport {
  private:
   /// Sends them all; their transfer is the one it returns.
   std::shared_ptr<Transfer> Submit(const std::string& endpoint,
-                                   std::vector<OutgoingRequest> requests);
+                                   std::vector<OutgoingRequest> requests,
+                                   Spread spread = Spread::kOverAll);
 
   std::atomic<size_t> next_lane_ = 0;
 };

@@ -61,6 +61,12 @@ struct WriteOperation {
   std::shared_ptr<PiecewiseChecksum> checksum = nullptr;
 };
 
+/// Which of a peer's connections an operation takes.
+enum class Spread {
+  kOverAll,
+  kOne,  ///< The next: for one of many, whose pieces then stay in order and in one core's cache.
+};
+
 /// Has the owner publish what was written to it before.
 struct PublishOperation {
   HeldObject object;
@@ -104,7 +110,8 @@ class Transport {
   virtual std::shared_ptr<Transfer> Read(const std::string& endpoint,
                                          std::vector<ReadOperation> operations) = 0;
   virtual std::shared_ptr<Transfer> Write(const std::string& endpoint,
-                                          std::vector<WriteOperation> operations) = 0;
+                                          std::vector<WriteOperation> operations,
+                                          Spread spread = Spread::kOverAll) = 0;
   /// Whether it is certain that no process listens at `endpoint` any more: its host says so, by
   /// `deadline`. False while it merely does not answer.
   virtual bool HasGone(const std::string& endpoint, TimePoint deadline) = 0;

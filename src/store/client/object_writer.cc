@@ -50,6 +50,11 @@ uint64_t SizeOf(const Parts& parts) {
   return size;
 }
 
+/// Of an object among others with as many bytes in all.
+transfer::Spread SpreadOf(uint64_t size, uint64_t all) {
+  return size > all / 2 ? transfer::Spread::kOverAll : transfer::Spread::kOne;
+}
+
 ErrorCode CodeOf(const absl::Status& status) {
   return absl::IsInvalidArgument(status) ? kInvalidParams : kNoSpace;
 }
@@ -101,7 +106,7 @@ std::vector<ErrorCode> ObjectWriter::Put(std::span<const std::string> keys,
       if (started[i] == nullptr) continue;
       const absl::Status status = Fill(*started[i], values[first + i], deadline);
       if (status.ok()) {
-        StartSending(*started[i]);
+        StartSending(*started[i], SpreadOf(sizes[i], bytes));
         filled.push_back(started[i].get());
         places.push_back(i);
       } else {
@@ -225,13 +230,17 @@ absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimeP
 std::vector<ErrorCode> ObjectWriter::Commit(std::vector<std::unique_ptr<Reservation>> reservations,
                                             const CallContext& call) {
   std::vector<PendingObject*> objects;
+  uint64_t bytes = 0;
   for (const std::unique_ptr<Reservation>& reservation : reservations) {
     if (reservation == nullptr) return std::vector<ErrorCode>(reservations.size(), kInvalidParams);
+    bytes += reservation->bytes().size();
+  }
+  for (const std::unique_ptr<Reservation>& reservation : reservations) {
     auto* object = static_cast<PendingObject*>(reservation.get());
     object->value = {object->bytes()};
     object->object.checksum = Checksum64(object->bytes());
     object->has_checksum = true;
-    StartSending(*object);
+    StartSending(*object, SpreadOf(object->object.size, bytes));
     objects.push_back(object);
   }
   return Distribute(objects, call);
@@ -244,7 +253,7 @@ std::vector<ErrorCode> ObjectWriter::Distribute(std::span<PendingObject* const> 
   return End(objects, call);
 }
 
-void ObjectWriter::StartSending(PendingObject& object) {
+void ObjectWriter::StartSending(PendingObject& object, transfer::Spread spread) {
   std::shared_ptr<PiecewiseChecksum> checksum = object.sent;
   for (PendingObject::Target& target : object.targets) {
     if (target.endpoint.empty() || target.writer != nullptr) continue;
@@ -256,7 +265,7 @@ void ObjectWriter::StartSending(PendingObject& object) {
     }
     // Of several replicas the first makes the checksum.
     target.transfer = transport_.Write(
-        target.endpoint, {{target.extent, object.readable(), target.grant, checksum}});
+        target.endpoint, {{target.extent, object.readable(), target.grant, checksum}}, spread);
     checksum = nullptr;
   }
 }

@@ -65,7 +65,7 @@ class ObjectWriter {
   std::vector<ErrorCode> Distribute(std::span<PendingObject* const> objects,
                                     const CallContext& call);
   /// Has the bytes go to other hosts, while others are filled.
-  void StartSending(PendingObject& object);
+  void StartSending(PendingObject& object, transfer::Spread spread);
   void WriteToNeighbours(std::span<PendingObject* const> objects, TimePoint deadline);
   void PublishAtOwners(std::span<PendingObject* const> objects, TimePoint deadline);
   std::vector<ErrorCode> End(std::span<PendingObject* const> objects, const CallContext& call);
