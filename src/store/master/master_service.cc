@@ -12,8 +12,10 @@
 
 #include "base/scoped_fd.h"
 #include "base/status.h"
-#include "store/proto/local_server.h"
+#include "store/proto/call_server.h"
+#include "store/proto/local_socket.h"
 #include "store/proto/message_limits.h"
+#include "store/proto/remote_socket.h"
 #include "store/proto/store.grpc.pb.h"
 
 namespace tandem::store {
@@ -123,26 +125,28 @@ class GrpcMaster final : public proto::Master::Service {
     return Answer(context, "list_segments", &Master::ListSegments, request, response);
   }
 
-  /// A call that came over the socket of this host.
-  absl::StatusOr<std::string> AnswerLocal(LocalCall call, const std::string& request) {
+  /// Has clients told where calls are taken that do not come over gRPC; before the first of them.
+  void set_call_port(int port) { call_port_ = std::to_string(port); }
+
+  /// A call that did not come over gRPC.
+  absl::StatusOr<std::string> AnswerHot(HotCall call, const std::string& request) {
     switch (call) {
-      case LocalCall::kPutStart:
-        return AnswerLocal("put_start", &Master::PutStart, request);
-      case LocalCall::kPutEnd:
-        return AnswerLocal("put_end", &Master::PutEnd, request);
-      case LocalCall::kGetReplicas:
-        return AnswerLocal("get_replica_list", &Master::GetReplicas, request);
-      case LocalCall::kExist:
-        return AnswerLocal("exist_key", &Master::Exist, request);
+      case HotCall::kPutStart:
+        return AnswerHot("put_start", &Master::PutStart, request);
+      case HotCall::kPutEnd:
+        return AnswerHot("put_end", &Master::PutEnd, request);
+      case HotCall::kGetReplicas:
+        return AnswerHot("get_replica_list", &Master::GetReplicas, request);
+      case HotCall::kExist:
+        return AnswerHot("exist_key", &Master::Exist, request);
     }
     return absl::UnimplementedError("no such call");
   }
 
  private:
   template <typename Request, typename Response>
-  absl::StatusOr<std::string> AnswerLocal(const char* rpc,
-                                          Response (Master::*method)(const Request&),
-                                          const std::string& bytes) {
+  absl::StatusOr<std::string> AnswerHot(const char* rpc, Response (Master::*method)(const Request&),
+                                        const std::string& bytes) {
     Request request;
     if (!request.ParseFromString(bytes)) return absl::InvalidArgumentError("not a request");
     Response response;
@@ -151,7 +155,7 @@ class GrpcMaster final : public proto::Master::Service {
     return response.SerializeAsString();
   }
 
-  /// A call that came over the network.
+  /// A call that came over gRPC.
   template <typename Request, typename Response>
   grpc::Status Answer(grpc::ServerContext* context, const char* rpc,
                       Response (Master::*method)(const Request&), const Request* request,
@@ -161,7 +165,10 @@ class GrpcMaster final : public proto::Master::Service {
         token_.Check(sent == context->client_metadata().end()
                          ? std::string_view()
                          : std::string_view(sent->second.data(), sent->second.size()));
-    if (allowed.ok()) return Answer(rpc, method, request, response);
+    if (allowed.ok()) {
+      if (!call_port_.empty()) context->AddInitialMetadata(kCallPortField, call_port_);
+      return Answer(rpc, method, request, response);
+    }
     metrics_.CountCall(rpc, /*failed=*/true);
     spdlog::debug("refused {} of {}: {}", rpc, context->peer(), std::string(allowed.message()));
     return {grpc::StatusCode::UNAUTHENTICATED, std::string(allowed.message())};
@@ -182,6 +189,7 @@ class GrpcMaster final : public proto::Master::Service {
   const std::shared_ptr<ServingMaster> serving_;
   const BearerToken token_;
   MasterMetrics& metrics_;
+  std::string call_port_;  // empty for none
 };
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const Security& security) {
@@ -221,11 +229,13 @@ class RunningService : public MasterService {
     // Shutting down waits for the calls under way.
     serving_->StopWaiting();
     local_server_.reset();
+    remote_server_.reset();
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
   absl::Status Listen(const Options& options) {
     ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options.security));
+    if (!options.security.tls) ListenForOthers(options.address, options.security.token);
     grpc::ServerBuilder builder;
     const bool bare_ipv6 =
         options.address.find(':') != std::string::npos && !options.address.starts_with('[');
@@ -250,7 +260,7 @@ class RunningService : public MasterService {
                                                 options.port,
                                                 WhyNotListening(options.address, options.port)));
     }
-    ListenLocally(options.address);
+    ListenForThisHost(options.address);
     return absl::OkStatus();
   }
 
@@ -258,25 +268,42 @@ class RunningService : public MasterService {
 
  private:
   /// Without it calls of this host come over gRPC as well.
-  void ListenLocally(const std::string& address) {
-    const std::vector<std::string> names = LocalChannelNames(address, port_);
+  void ListenForThisHost(const std::string& address) {
+    const std::vector<std::string> names = LocalSocketNames(address, port_);
     if (names.empty()) return;
-    auto started =
-        LocalServer::Start(names.front(), [this](LocalCall call, const std::string& request) {
-          return service_.AnswerLocal(call, request);
-        });
-    if (started.ok()) {
-      local_server_ = *std::move(started);
+    auto listener = ListenLocally(names.front());
+    if (listener.ok()) {
+      local_server_ = std::make_unique<CallServer>(*std::move(listener), &IsOfThisUser, HotCalls());
     } else {
       spdlog::warn("{}; processes of this host call over the network",
-                   std::string(started.status().message()));
+                   std::string(listener.status().message()));
     }
+  }
+
+  /// Without it all calls of other hosts come over gRPC.
+  void ListenForOthers(const std::string& address, const BearerToken& token) {
+    auto listener = ListenRemotely(address);
+    if (!listener.ok()) {
+      spdlog::warn("{}; all calls of other hosts come over gRPC",
+                   std::string(listener.status().message()));
+      return;
+    }
+    service_.set_call_port(listener->port);
+    remote_server_ = std::make_unique<CallServer>(
+        std::move(listener->socket),
+        [token](const ScopedFd& socket) { return AdmitRemote(socket, token); }, HotCalls());
+  }
+
+  CallServer::Handler HotCalls() {
+    return [this](HotCall call, const std::string& request) {
+      return service_.AnswerHot(call, request);
+    };
   }
 
   const std::shared_ptr<ServingMaster> serving_;
   GrpcMaster service_;
   int port_ = 0;
-  std::unique_ptr<LocalServer> local_server_;
+  std::unique_ptr<CallServer> local_server_, remote_server_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -1,12 +1,11 @@
-#include "store/proto/local_server.h"
+#include "store/proto/call_server.h"
 
-#include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <utility>
+
+#include "store/proto/message_limits.h"
 
 namespace tandem::store {
 namespace {
@@ -15,13 +14,6 @@ namespace {
 constexpr size_t kMaxConnections = 256;
 constexpr Duration kSendTimeout = std::chrono::seconds(5);
 
-bool IsSameUser(const ScopedFd& socket) {
-  ucred peer{};
-  socklen_t length = sizeof(peer);
-  return getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-         peer.uid == geteuid();
-}
-
 bool StillWaits(const ScopedFd& caller) {
   char byte = 0;
   return recv(caller.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
@@ -29,24 +21,13 @@ bool StillWaits(const ScopedFd& caller) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LocalServer>> LocalServer::Start(const std::string& name,
-                                                                Handler handler) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::copy(name.begin() + 1, name.end(), address.sun_path + 1);
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  ScopedFd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!listener.valid() ||
-      bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
-      listen(listener.get(), 64) != 0) {
-    return absl::ErrnoToStatus(errno, fmt::format("cannot listen on {}", name));
-  }
-  std::unique_ptr<LocalServer> server(new LocalServer(std::move(listener), std::move(handler)));
-  server->acceptor_ = std::thread([self = server.get()] { self->Accept(); });
-  return server;
-}
+CallServer::CallServer(ScopedFd listener, Admission admit, Handler handler)
+    : listener_(std::move(listener)),
+      admit_(std::move(admit)),
+      handler_(std::move(handler)),
+      acceptor_([this] { Accept(); }) {}
 
-LocalServer::~LocalServer() {
+CallServer::~CallServer() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
@@ -65,7 +46,7 @@ LocalServer::~LocalServer() {
   for (Connection& connection : connections) connection.thread.join();
 }
 
-void LocalServer::Accept() {
+void CallServer::Accept() {
   while (true) {
     ScopedFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     const int error = socket.valid() ? 0 : errno;
@@ -77,18 +58,18 @@ void LocalServer::Accept() {
   }
 }
 
-bool LocalServer::Take(ScopedFd socket) {
+bool CallServer::Take(ScopedFd socket) {
   MutexLock lock(mutex_);
   if (stopping_) return false;
   Reap();
-  if (!socket.valid() || connections_.size() == kMaxConnections || !IsSameUser(socket)) return true;
+  if (!socket.valid() || connections_.size() == kMaxConnections) return true;
   Connection& connection = connections_.emplace_back();
   connection.socket = std::move(socket);
   connection.thread = std::thread([this, &connection] { Serve(connection); });
   return true;
 }
 
-void LocalServer::Reap() {
+void CallServer::Reap() {
   for (auto it = connections_.begin(); it != connections_.end();) {
     const auto current = it++;
     if (!current->ended) continue;
@@ -97,20 +78,19 @@ void LocalServer::Reap() {
   }
 }
 
-void LocalServer::Serve(Connection& connection) {
-  while (true) {
-    const absl::StatusOr<LocalFrame> call = ReceiveFrame(connection.socket, TimePoint::max());
+void CallServer::Serve(Connection& connection) {
+  bool goes_on = admit_(connection.socket);
+  while (goes_on) {
+    const absl::StatusOr<CallFrame> call =
+        ReceiveFrame(connection.socket, TimePoint::max(), kMaxMessageBytes);
     // Who gave up, while this process stood still say, would not learn what it has been given.
     if (!call.ok() || !StillWaits(connection.socket)) break;
-    absl::StatusOr<std::string> response =
-        handler_(static_cast<LocalCall>(call->tag), call->payload);
+    absl::StatusOr<std::string> response = handler_(static_cast<HotCall>(call->tag), call->payload);
     const std::string payload =
         response.ok() ? *std::move(response) : std::string(response.status().message());
-    if (!SendFrame(connection.socket, static_cast<uint32_t>(response.status().code()), payload,
-                   Clock::Real().Now() + kSendTimeout)
-             .ok()) {
-      break;
-    }
+    goes_on = SendFrame(connection.socket, static_cast<uint32_t>(response.status().code()), payload,
+                        Clock::Real().Now() + kSendTimeout)
+                  .ok();
   }
   MutexLock lock(mutex_);
   shutdown(connection.socket.get(), SHUT_RDWR);

@@ -2,30 +2,30 @@
 
 #include <functional>
 #include <list>
-#include <memory>
 #include <string>
 #include <thread>
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "base/scoped_fd.h"
-#include "store/proto/local_channel.h"
+#include "store/proto/call_frame.h"
 
 namespace tandem::store {
 
-/// A master's end of LocalChannel: a thread that accepts and one for each connection. Processes of
-/// other users are turned away.
-class LocalServer {
+/// A master's end of CallChannel: a thread that accepts and one for each connection.
+class CallServer {
  public:
   /// Answers a call, on any of the threads: the response, or a status that the caller is given.
   using Handler =
-      std::function<absl::StatusOr<std::string>(LocalCall call, const std::string& request)>;
+      std::function<absl::StatusOr<std::string>(HotCall call, const std::string& request)>;
 
-  /// FailedPrecondition if another process listens under that name.
-  static absl::StatusOr<std::unique_ptr<LocalServer>> Start(const std::string& name,
-                                                            Handler handler);
+  /// Whether the other end of a new connection may call, on that connection's thread.
+  using Admission = std::function<bool(const ScopedFd& socket)>;
+
+  /// `listener` is a socket that listens.
+  CallServer(ScopedFd listener, Admission admit, Handler handler);
   /// Ends all connections, after the calls in progress.
-  ~LocalServer();
+  ~CallServer();
 
  private:
   struct Connection {
@@ -34,8 +34,6 @@ class LocalServer {
     bool ended = false;
   };
 
-  LocalServer(ScopedFd listener, Handler handler)
-      : listener_(std::move(listener)), handler_(std::move(handler)) {}
   void Accept();
   /// Serves a new connection, if it is one. False once the server is to stop.
   bool Take(ScopedFd socket);
@@ -43,6 +41,7 @@ class LocalServer {
   void Reap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ScopedFd listener_;
+  const Admission admit_;
   const Handler handler_;
   Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

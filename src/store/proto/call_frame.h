@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/scoped_fd.h"
+
+namespace tandem::store {
+
+/// The calls on the path of every put and get, which also go over plain sockets: in a fraction of
+/// the time that gRPC takes. All else goes over gRPC.
+enum class HotCall : uint32_t { kPutStart = 1, kPutEnd = 2, kGetReplicas = 3, kExist = 4 };
+
+/// A message on such a socket: a call with its request, or a status code with the response or the
+/// error's text. Requests and responses are the protobuf messages of store.proto.
+struct CallFrame {
+  uint32_t tag = 0;
+  std::string payload;
+};
+
+inline constexpr size_t kFrameHeaderBytes = 8;
+/// The length of the payload behind a frame's header; sets `tag`. InvalidArgument if it is longer
+/// than `limit`.
+absl::StatusOr<size_t> UnpackFrameHeader(std::string_view header, size_t limit, uint32_t* tag);
+
+/// Sends a frame. Unavailable if the connection is broken, DeadlineExceeded at `deadline`.
+absl::Status SendFrame(const ScopedFd& socket, uint32_t tag, std::string_view payload,
+                       TimePoint deadline);
+/// Receives a frame with a payload of at most `limit` bytes. NotFound if the other end has closed
+/// between frames, Unavailable if within one or if it sends what is too long.
+absl::StatusOr<CallFrame> ReceiveFrame(const ScopedFd& socket, TimePoint deadline, size_t limit);
+
+/// Waits for what poll calls `events`; false at `deadline`.
+bool WaitForSocket(const ScopedFd& socket, short events, TimePoint deadline);
+
+}  // namespace tandem::store

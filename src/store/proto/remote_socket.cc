@@ -1,0 +1,133 @@
+#include "store/proto/remote_socket.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include "absl/strings/numbers.h"
+#include "store/proto/call_frame.h"
+
+namespace tandem::store {
+namespace {
+
+constexpr uint32_t kHello = 0x01'6c'68'74;  // "thl", version 1
+constexpr size_t kMaxTokenBytes = 4096;
+constexpr Duration kHelloTimeout = std::chrono::seconds(5);
+/// A firewall may let gRPC's port through only. What that costs must be seldom.
+constexpr Duration kConnectTimeout = std::chrono::milliseconds(300);
+constexpr Duration kAfterSilence = std::chrono::seconds(30),
+                   kAfterRefusal = std::chrono::seconds(1);
+/// A host that vanished is noticed as soon as over gRPC.
+constexpr int kSilentMilliseconds = 4000;
+
+void SetOptions(const ScopedFd& socket) {
+  const auto set = [&](int level, int name, int value) {
+    setsockopt(socket.get(), level, name, &value, sizeof(value));
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, kSilentMilliseconds);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 2);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
+}
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+/// Null for what is no name or address.
+Addresses Resolve(const std::string& host, int port, int flags) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const std::string bare = bracketed ? host.substr(1, host.size() - 2) : host;
+  const addrinfo hints{.ai_flags = flags, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (getaddrinfo(bare.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) found = nullptr;
+  return Addresses(found, &freeaddrinfo);
+}
+
+ScopedFd ConnectTo(const std::string& host, int port, TimePoint deadline) {
+  const Addresses found = Resolve(host, port, 0);
+  if (found == nullptr) return ScopedFd();
+  ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return ScopedFd();
+  int error = connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
+  if (error == EINPROGRESS && WaitForSocket(socket, POLLOUT, deadline)) {
+    socklen_t length = sizeof(error);
+    getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  }
+  return error == 0 ? std::move(socket) : ScopedFd();
+}
+
+bool ShowToken(const ScopedFd& socket, const BearerToken& token, TimePoint deadline) {
+  if (!SendFrame(socket, kHello, token.secret(), deadline).ok()) return false;
+  const auto reply = ReceiveFrame(socket, deadline, kMaxTokenBytes);
+  return reply.ok() && reply->tag == kHello;
+}
+
+}  // namespace
+
+void RemoteConnector::SetPort(std::string_view text) {
+  int port = 0;
+  if (!absl::SimpleAtoi(absl::string_view(text.data(), text.size()), &port) || port < 1 ||
+      port > 65535) {
+    port = 0;
+  }
+  if (port_.load(std::memory_order_relaxed) != port) port_.store(port, std::memory_order_relaxed);
+}
+
+ScopedFd RemoteConnector::Connect(TimePoint deadline) {
+  const int port = port_.load(std::memory_order_relaxed);
+  const TimePoint now = Clock::Real().Now();
+  if (port == 0 || now < not_before_.load(std::memory_order_relaxed)) return ScopedFd();
+  const TimePoint give_up = std::min(deadline, now + kConnectTimeout);
+  ScopedFd socket = ConnectTo(host_, port, give_up);
+  if (socket.valid()) {
+    SetOptions(socket);
+    if (ShowToken(socket, token_, give_up)) return socket;
+  }
+  // Others may listen there by now: they shall not be shown the token again.
+  port_.store(0, std::memory_order_relaxed);
+  const TimePoint failed = Clock::Real().Now();
+  not_before_.store(failed + (failed < give_up ? kAfterRefusal : kAfterSilence),
+                    std::memory_order_relaxed);
+  return ScopedFd();
+}
+
+absl::StatusOr<RemoteListener> ListenRemotely(const std::string& address) {
+  const Addresses found = Resolve(address, 0, AI_PASSIVE);
+  if (found == nullptr) {
+    return absl::InvalidArgumentError(fmt::format("'{}' is no name or address", address));
+  }
+  RemoteListener listener;
+  listener.socket = ScopedFd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage bound{};
+  socklen_t length = sizeof(bound);
+  if (!listener.socket.valid() ||
+      bind(listener.socket.get(), found->ai_addr, found->ai_addrlen) != 0 ||
+      listen(listener.socket.get(), 64) != 0 ||
+      getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
+    return absl::ErrnoToStatus(errno, fmt::format("cannot listen for calls on {}", address));
+  }
+  listener.port =
+      ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                        : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  return listener;
+}
+
+bool AdmitRemote(const ScopedFd& socket, const BearerToken& token) {
+  SetOptions(socket);
+  const TimePoint deadline = Clock::Real().Now() + kHelloTimeout;
+  const auto hello = ReceiveFrame(socket, deadline, kMaxTokenBytes);
+  if (!hello.ok() || hello->tag != kHello) return false;
+  const absl::Status allowed = token.CheckSecret(hello->payload);
+  const uint32_t answer = allowed.ok() ? kHello : static_cast<uint32_t>(allowed.code());
+  const std::string why(allowed.message());
+  return SendFrame(socket, answer, why, deadline).ok() && allowed.ok();
+}
+
+}  // namespace tandem::store
