@@ -110,9 +110,6 @@ absl::Status Instance::Serve() {
   }
   engine_options.seed = options_.seed;
   engine_options.eos_token_ids = model_.generation.eos_token_ids;
-  if (engine_options.eos_token_ids.empty() && model_.tokenizer->eos_token_id() >= 0) {
-    engine_options.eos_token_ids = {model_.tokenizer->eos_token_id()};
-  }
   engine_ = engine::EngineLoop::Start(engine_options, *decoder_, *kv_, *model_.tokenizer,
                                       connector_.get(), metrics_, clock_);
   waker_.Set(engine_.get());

@@ -8,13 +8,15 @@ std::string StopStrings::Append(std::string_view text, bool may_stop) {
   const size_t old_size = held_.size();
   held_.append(text);
   if (may_stop && !text.empty()) {
-    size_t first = std::string::npos;
+    size_t first = 0, end = std::string::npos;
     for (const std::string& stop : stop_) {
-      // A match must end in the new text.
+      // A match must end in the new text. The first to end is the one that any cut of it finds.
       const size_t from = old_size + 1 > stop.size() ? old_size + 1 - stop.size() : 0;
       const size_t found = held_.find(stop, from);
-      if (found < first) {
+      if (found == std::string::npos) continue;
+      if (found + stop.size() < end || (found + stop.size() == end && found < first)) {
         first = found;
+        end = found + stop.size();
         matched_ = stop;
       }
     }

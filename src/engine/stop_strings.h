@@ -17,7 +17,7 @@ class StopStrings {
 
   /// Text that may be shown now that `text` has followed. With `may_stop`, a stop string that ends
   /// within `text` ends everything: what precedes it (and it itself, if included) is shown and
-  /// matched() names it.
+  /// matched() names it. Of several it is the first to end, of those the longest.
   std::string Append(std::string_view text, bool may_stop);
 
   /// What is still held back, when nothing follows.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <tuple>
 
 namespace tandem::engine {
 namespace {
@@ -24,6 +25,26 @@ TEST(StopStringsTest, CutsAtTheFirstStopString) {
   EXPECT_EQ(strings.Append("a#", true), "a");
   EXPECT_EQ(strings.Append("## end", true), "");
   EXPECT_EQ(strings.matched(), "###");
+}
+
+TEST(StopStringsTest, OneWithinAnotherEndsTheTextHoweverItIsCut) {
+  const std::vector<std::string> stop = {"abcd", "bc", "zbc"};
+  for (const auto& [text, shown, matched] :
+       {std::tuple("xabcdx", "xa", "bc"), std::tuple("xzbcdx", "x", "zbc")}) {
+    const std::string whole = text;
+    for (unsigned cuts = 0; cuts < 1u << (whole.size() - 1); ++cuts) {
+      StopStrings strings(stop, false);
+      std::string seen, piece;
+      for (size_t i = 0; i < whole.size() && !strings.matched(); ++i) {
+        piece += whole[i];
+        if ((cuts >> i & 1) == 0 && i + 1 < whole.size()) continue;
+        seen += strings.Append(piece, true);
+        piece.clear();
+      }
+      EXPECT_EQ(seen, shown) << cuts;
+      EXPECT_EQ(strings.matched(), matched) << cuts;
+    }
+  }
 }
 
 TEST(StopStringsTest, IncludesTheStopStringIfAsked) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cmath>
@@ -25,15 +26,30 @@ const boost::json::value* Find(const boost::json::object& object, std::string_vi
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
-absl::Status ReadNumber(const boost::json::object& object, std::string_view field, double least,
-                        double most, std::optional<float>* out) {
+/// What requests may ask for as well (engine/request_validation).
+struct Range {
+  double least;
+  double most;
+  bool least_is_too_little = false;
+
+  bool Has(double number) const {
+    return number <= most && (least_is_too_little ? number > least : number >= least);
+  }
+  std::string Text() const {
+    return fmt::format("a number {} {} to {}", least_is_too_little ? "above" : "from", least, most);
+  }
+};
+constexpr double kLargest = 1e6;
+constexpr Range kTemperature{0, 2}, kTopP{0, 1, true}, kMinP{0, 1},
+    kRepetitionPenalty{0, kLargest, true};
+
+absl::Status ReadNumber(const boost::json::object& object, std::string_view field,
+                        const Range& range, std::optional<float>* out) {
   const boost::json::value* value = Find(object, field);
   if (value == nullptr) return absl::OkStatus();
   boost::json::error_code error;
   const double number = value->to_number<double>(error);
-  if (error || !(number >= least && number <= most)) {
-    return Wrong(field, *value, fmt::format("a number from {} to {}", least, most));
-  }
+  if (error || !range.Has(number)) return Wrong(field, *value, range.Text());
   *out = static_cast<float>(number);
   return absl::OkStatus();
 }
@@ -42,10 +58,10 @@ absl::Status ReadTopK(const boost::json::object& object, std::optional<int>* out
   const boost::json::value* value = Find(object, "top_k");
   if (value == nullptr) return absl::OkStatus();
   const int64_t* number = value->if_int64();
-  if (number == nullptr || *number < 0 || *number > std::numeric_limits<int>::max()) {
-    return Wrong("top_k", *value, "an integer from 0 (all tokens)");
+  if (number == nullptr || *number < -1 || *number > std::numeric_limits<int>::max()) {
+    return Wrong("top_k", *value, "an integer from 1, or 0 or -1 (all tokens)");
   }
-  *out = static_cast<int>(*number);
+  *out = static_cast<int>(std::max<int64_t>(0, *number));
   return absl::OkStatus();
 }
 
@@ -70,7 +86,6 @@ absl::Status ReadEosTokenIds(const boost::json::object& object, std::vector<int3
 }  // namespace
 
 absl::StatusOr<GenerationDefaults> ParseGenerationConfig(std::string_view json) {
-  constexpr double kLargest = 1e6;
   boost::json::error_code error;
   const boost::json::value document = boost::json::parse({json.data(), json.size()}, error);
   if (error) {
@@ -79,11 +94,11 @@ absl::StatusOr<GenerationDefaults> ParseGenerationConfig(std::string_view json) 
   const boost::json::object* object = document.if_object();
   if (object == nullptr) return absl::InvalidArgumentError("the document is no JSON object");
   GenerationDefaults defaults;
-  RETURN_IF_ERROR(ReadNumber(*object, "temperature", 0, kLargest, &defaults.temperature));
-  RETURN_IF_ERROR(ReadNumber(*object, "top_p", 0, 1, &defaults.top_p));
-  RETURN_IF_ERROR(ReadNumber(*object, "min_p", 0, 1, &defaults.min_p));
+  RETURN_IF_ERROR(ReadNumber(*object, "temperature", kTemperature, &defaults.temperature));
+  RETURN_IF_ERROR(ReadNumber(*object, "top_p", kTopP, &defaults.top_p));
+  RETURN_IF_ERROR(ReadNumber(*object, "min_p", kMinP, &defaults.min_p));
   RETURN_IF_ERROR(
-      ReadNumber(*object, "repetition_penalty", 0, kLargest, &defaults.repetition_penalty));
+      ReadNumber(*object, "repetition_penalty", kRepetitionPenalty, &defaults.repetition_penalty));
   RETURN_IF_ERROR(ReadTopK(*object, &defaults.top_k));
   RETURN_IF_ERROR(ReadEosTokenIds(*object, &defaults.eos_token_ids));
   return defaults;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -100,6 +101,12 @@ absl::StatusOr<std::unique_ptr<ChatTemplate>> ReadChatTemplate(const Directory& 
   return chat_template;
 }
 
+/// The token that ends a text to the tokenizer does so whatever else is listed, as in vLLM.
+void AddEosOf(const Tokenizer& tokenizer, std::vector<int32_t>* ids) {
+  const int32_t eos = tokenizer.eos_token_id();
+  if (eos >= 0 && std::find(ids->begin(), ids->end(), eos) == ids->end()) ids->push_back(eos);
+}
+
 }  // namespace
 
 absl::StatusOr<Model> OpenHfModel(const std::string& path) {
@@ -115,6 +122,7 @@ absl::StatusOr<Model> OpenHfModel(const std::string& path) {
   ASSIGN_OR_RETURN(const TokenizerConfig tokenizer_config, ReadTokenizerConfig(directory));
   ASSIGN_OR_RETURN(model.tokenizer, ReadTokenizer(directory, tokenizer_config.special_tokens,
                                                   config.model.vocab_size));
+  AddEosOf(*model.tokenizer, &model.generation.eos_token_ids);
   ASSIGN_OR_RETURN(model.chat_template, ReadChatTemplate(directory, tokenizer_config));
   return model;
 }

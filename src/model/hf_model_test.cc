@@ -72,8 +72,26 @@ TEST_F(HfModelTest, GenerationConfigComesFirst) {
   Write("generation_config.json", R"({"temperature": 0.5, "eos_token_id": [2, 0]})");
   const auto model = Open();
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_THAT(model->generation.eos_token_ids, ElementsAre(2, 0));
+  // Then what ends a text to the tokenizer.
+  EXPECT_THAT(model->generation.eos_token_ids, ElementsAre(2, 0, 1));
   EXPECT_FLOAT_EQ(*model->generation.temperature, 0.5f);
+}
+
+TEST_F(HfModelTest, DefaultsThatNoRequestMayAskForAreNamed) {
+  const std::string path = Path("generation_config.json");
+  for (const auto& [json, error] : {
+           std::pair(R"({"top_p": 0})", "top_p is 0; accepted: a number above 0 to 1"),
+           std::pair(R"({"temperature": 3})", "temperature is 3; accepted: a number from 0 to 2"),
+           std::pair(R"({"repetition_penalty": 0})", "accepted: a number above 0 to 1000000"),
+           std::pair(R"({"top_k": -2})", "top_k is -2; accepted: an integer from 1, or 0 or -1"),
+       }) {
+    Write("generation_config.json", json);
+    EXPECT_THAT(ErrorOf(), AllOf(HasSubstr(path), HasSubstr(error)));
+  }
+  Write("generation_config.json", R"({"top_k": -1})");
+  const auto model = Open();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->generation.top_k, 0);
 }
 
 TEST_F(HfModelTest, ATemplateFileComesFirst) {

@@ -84,11 +84,19 @@ absl::StatusOr<GenerationPlan> PlanCommon(const ApiContext& context,
   return plan;
 }
 
-/// The engine checks nothing here: a prefill's min_tokens may exceed the one token it computes.
-void LimitMinTokens(GenerationPlan& plan) {
+/// Also against a max_tokens that was not given. The sender of a prefill has put 1 in its place.
+absl::Status CheckMinTokens(GenerationPlan& plan) {
+  const bool first_token_only = plan.request.kv_transfer && plan.request.kv_transfer->ret_first_tok;
+  int& min_tokens = plan.each.sampling.min_tokens;
   for (const PlannedPrompt& prompt : plan.prompts) {
-    plan.each.sampling.min_tokens = std::min(plan.each.sampling.min_tokens, prompt.max_tokens);
+    if (min_tokens > prompt.max_tokens && !first_token_only) {
+      return FieldError("min_tokens",
+                        fmt::format("min_tokens must be at most max_tokens, {}, got {}",
+                                    prompt.max_tokens, min_tokens));
+    }
+    min_tokens = std::min(min_tokens, prompt.max_tokens);
   }
+  return absl::OkStatus();
 }
 
 std::string EchoOf(const Prompt& prompt, const std::vector<int32_t>& ids,
@@ -130,7 +138,7 @@ absl::StatusOr<GenerationPlan> PlanCompletion(const ApiContext& context,
     }
     plan.prompts.push_back(std::move(planned));
   }
-  LimitMinTokens(plan);
+  RETURN_IF_ERROR(CheckMinTokens(plan));
   return plan;
 }
 
@@ -146,7 +154,7 @@ absl::StatusOr<GenerationPlan> PlanChat(const ApiContext& context, const ChatReq
                                              context.model.max_model_len));
   if (request.echo) planned.echo = OpenMessage(request.conversation);
   plan.prompts.push_back(std::move(planned));
-  LimitMinTokens(plan);
+  RETURN_IF_ERROR(CheckMinTokens(plan));
   return plan;
 }
 

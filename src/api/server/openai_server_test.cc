@@ -230,6 +230,10 @@ TEST_F(OpenAiServerTest, APrefillTellsWhatTheDecoderNeeds) {
   ASSERT_TRUE(engine_.WaitForRequests(1));
   EXPECT_TRUE(engine_.request(0).wait_for_commit);
   EXPECT_EQ(engine_.request(0).sampling.min_tokens, 1);
+  // Nobody else asks for more than can come, here by default.
+  const auto refused = Fetch(Post("/v1/completions", R"({"prompt": "ab", "min_tokens": 50})"));
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.body, HasSubstr("min_tokens must be at most max_tokens, 16, got 50"));
   engine::EngineOutput output = LastStep({'x'}, "x", engine::FinishReason::kLength);
   output.logprobs = {{.token = 'x', .logprob = -1, .rank = 1, .top = {}}};
   output.committed_tokens = 3;
