@@ -32,8 +32,9 @@ TEST_P(CheckpointInvariance, RandomSchedulesGiveTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, CheckpointInvariance,
-                         ::testing::Values("llama_linear_gptq", "qwen2_gptq_act_order",
-                                           "qwen2_gptq_v2", "qwen3_gptq_act_order"),
+                         ::testing::Values("llama3_bf16", "llama_linear_gptq",
+                                           "qwen2_gptq_act_order", "qwen2_gptq_v2",
+                                           "qwen3_gptq_act_order"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

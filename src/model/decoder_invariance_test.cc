@@ -138,9 +138,9 @@ std::string NameOf(const ::testing::TestParamInfo<WeightType>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, DecoderInvariance,
-                         ::testing::Values(WeightType::kF32, WeightType::kF16, WeightType::kQ4_0,
-                                           WeightType::kQ4_1, WeightType::kQ8_0, WeightType::kQ4_K,
-                                           WeightType::kQ5_K, WeightType::kQ6_K),
+                         ::testing::Values(WeightType::kF32, WeightType::kF16, WeightType::kBF16,
+                                           WeightType::kQ4_0, WeightType::kQ4_1, WeightType::kQ8_0,
+                                           WeightType::kQ4_K, WeightType::kQ5_K, WeightType::kQ6_K),
                          NameOf);
 
 }  // namespace
