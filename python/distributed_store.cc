@@ -184,6 +184,7 @@ std::vector<int64_t> DistributedStore::GetInto(const std::vector<std::string>& k
 std::vector<int> DistributedStore::PutRegistered(const std::vector<std::string>& keys,
                                                  const std::vector<Parts>& values,
                                                  const store::ReplicateConfig& config) {
+  if (client() == nullptr) return Refuse<int>("put", keys, kNotSetUp);
   for (const Parts& parts : values) {
     for (const std::span<const std::byte> part : parts) {
       if (IsRegistered(part)) continue;
@@ -195,6 +196,7 @@ std::vector<int> DistributedStore::PutRegistered(const std::vector<std::string>&
 
 std::vector<int64_t> DistributedStore::GetIntoRegistered(const std::vector<std::string>& keys,
                                                          const std::vector<MutableParts>& buffers) {
+  if (client() == nullptr) return Refuse<int64_t>("get", keys, kNotSetUp);
   for (const MutableParts& parts : buffers) {
     for (const std::span<std::byte> part : parts) {
       if (IsRegistered(part)) continue;

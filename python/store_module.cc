@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <deque>
 #include <optional>
 #include <set>
 
@@ -51,15 +52,23 @@ ReplicateConfig OrDefault(const Config& config) { return config.value_or(Replica
 /// Views of Python buffers; the buffers stay valid as long as this lives. Needs the GIL.
 class Views {
  public:
+  Views() = default;
+  ~Views() {
+    for (Py_buffer& view : views_) PyBuffer_Release(&view);
+  }
+  Views(const Views&) = delete;
+  Views& operator=(const Views&) = delete;
+
+  /// BufferError for one whose bytes do not follow on each other.
   std::span<const std::byte> Add(const py::handle& object) {
-    infos_.push_back(py::reinterpret_borrow<py::buffer>(object).request());
-    const py::buffer_info& info = infos_.back();
-    return {static_cast<const std::byte*>(info.ptr),
-            static_cast<size_t>(info.size * info.itemsize)};
+    Py_buffer view;
+    if (PyObject_GetBuffer(object.ptr(), &view, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+    views_.push_back(view);
+    return {static_cast<const std::byte*>(view.buf), static_cast<size_t>(view.len)};
   }
 
  private:
-  std::vector<py::buffer_info> infos_;
+  std::deque<Py_buffer> views_;  // which may not move
 };
 
 template <typename Byte>

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <limits>
@@ -162,7 +164,14 @@ int StoreCommand(const Arguments& arguments) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const absl::Status status = Run(app.get_subcommands().front()->get_name(), flags);
+  const std::string command = app.get_subcommands().front()->get_name();
+  if (command == "bench") {
+    fmt::print(stderr,
+               "tandem store: bench starts stores of its own and takes its flags behind its "
+               "name: tandem store bench --help\n");
+    return 2;
+  }
+  const absl::Status status = Run(command, flags);
   if (status.ok()) return 0;
   std::fprintf(stderr, "tandem store: %s\n", std::string(status.message()).c_str());
   return absl::IsInvalidArgument(status) ? 2 : 1;

@@ -89,8 +89,8 @@ class PythonStoreBadInputTest(PythonStoreCase):
             self.refuse(INVALID, "not set up", lambda: store.remove_all())
             self.refuse(INVALID, "not set up", lambda: store.register_buffer(pointer, 10))
             self.assertEqual(store.unregister_buffer(pointer), INVALID)
-            self.assertEqual(store.put_from("key", pointer, 10), INVALID)
-            self.assertEqual(store.get_into("key", pointer, 10), INVALID)
+            self.refuse(INVALID, "not set up", lambda: store.put_from("key", pointer, 10))
+            self.refuse(INVALID, "not set up", lambda: store.get_into("key", pointer, 10))
             self.assertEqual(store.health_check(), 1)
             self.assertEqual(store.get_hostname(), "")
             self.assertEqual(store.close(), OK)
@@ -131,6 +131,19 @@ class PythonStoreBadInputTest(PythonStoreCase):
         self.assertEqual(self.store.get("k" * 1025), b"")
         self.assertEqual(self.store.is_exist(""), 0)
         self.assertEqual(self.store.get_size("no such key"), MISSING)
+
+    def test_buffers_with_gaps(self):
+        """What does not lie in one piece is refused, never read as if it did."""
+        view = memoryview(bytes(range(64)))
+        for gaps in (view[::2], view[::-1]):
+            for call in (lambda: self.store.put("gaps", gaps),
+                         lambda: self.store.put_parts("gaps", b"whole", gaps),
+                         lambda: self.store.put_batch(["gaps"], [gaps])):
+                with self.assertRaises(BufferError):
+                    call()
+        self.assertEqual(self.store.is_exist("gaps"), 0)
+        self.assertEqual(self.store.put("piece", view[16:48]), OK)
+        self.assertEqual(self.store.get("piece"), bytes(range(16, 48)))
 
     def test_duplicate_keys(self):
         # An object that is there is as good as written, and stays what it is.

@@ -178,6 +178,8 @@ class PythonStoreTest(PythonStoreCase):
 
         self.assertTrue(in_child(lambda: self.store.get("key")))
         self.assertTrue(in_child(lambda: self.store.put("other", b"value")))
+        self.assertTrue(in_child(lambda: self.store.put_from("other", 4096, 8)))
+        self.assertTrue(in_child(lambda: self.store.get_into("key", 4096, 8)))
         self.assertTrue(in_child(lambda: MooncakeDistributedStore().setup(
             "127.0.0.1", "P2PHANDSHAKE", 0, MEBIBYTE, "tcp", "", self.address)))
         child = os.fork()

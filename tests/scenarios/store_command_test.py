@@ -138,6 +138,12 @@ class StoreCommandTest(unittest.TestCase):
         self.assertEqual({figure["object_bytes"] for figure in report["figures"]}, {4096, 1 << 20})
         self.assertEqual(self.succeed("ls"), b"")  # nothing stays
 
+    def test_bench_behind_other_flags_is_refused(self):
+        done = subprocess.run([harness.TANDEM, "store", "--master=127.0.0.1:1", "bench"],
+                              stderr=subprocess.PIPE, timeout=20)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"tandem store bench --help", done.stderr)
+
     def test_results_in_json(self):
         source = self.directory / "in"
         source.write_bytes(bytes(1000))
