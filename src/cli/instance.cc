@@ -87,6 +87,7 @@ api::ServedModel Instance::DescribeModel() const {
           .root = options_.model,
           .created = SecondsSince1970(),
           .max_model_len = max_model_len_,
+          .vocab_size = model_.config.vocab_size,
           .tokenizer = model_.tokenizer.get(),
           .chat_template = model_.chat_template.get(),
           .generation = options_.checkpoint_sampling_defaults ? model_.generation

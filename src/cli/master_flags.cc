@@ -179,7 +179,7 @@ absl::StatusOr<MasterFlags> MasterFlags::Parse(const Arguments& arguments) {
     if (!parser.IsChanged(name)) return;
     flags.without_effect.push_back(fmt::format("--{} has no effect: {}", name, reason));
   };
-  if (raw.enable_snapshot && raw.snapshot_backup_dir.empty()) {
+  if (raw.enable_snapshot && !flags.enable_ha && raw.snapshot_backup_dir.empty()) {
     return absl::InvalidArgumentError(
         "--snapshot_backup_dir=: not a directory; --enable_snapshot needs one");
   }

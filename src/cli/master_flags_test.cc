@@ -92,6 +92,10 @@ TEST(MasterFlags, TakesWhatSnapshotsNeed) {
   EXPECT_EQ(flags->snapshot_interval_seconds, 3);
   EXPECT_THAT(flags->without_effect, IsEmpty());
   EXPECT_THAT(ErrorOf({"--enable_snapshot"}), HasSubstr("--snapshot_backup_dir="));
+  const auto with_ha =
+      MasterFlags::Parse({"--enable_ha", "--etcd_endpoints=http://a:2379", "--enable_snapshot"});
+  ASSERT_TRUE(with_ha.ok()) << with_ha.status();
+  EXPECT_THAT(with_ha->without_effect, ElementsAre(HasSubstr("--enable_snapshot")));
   const auto unused = MasterFlags::Parse({"--snapshot_backup_dir=/tmp"});
   ASSERT_TRUE(unused.ok());
   EXPECT_EQ(unused->snapshot_backup_dir, "");

@@ -24,7 +24,7 @@ int64_t SecondsSince1970() {
 absl::StatusOr<std::optional<int>> LogprobCount(const ServedModel& model, const char* field,
                                                 std::optional<int> requested) {
   if (!requested) return std::optional<int>();
-  const int vocab_size = model.tokenizer->vocab_size();
+  const int vocab_size = model.vocab_size;
   const int most = model.max_logprobs == kAllLogprobs ? vocab_size : model.max_logprobs;
   const int count = *requested == kAllLogprobs ? vocab_size : *requested;
   if (count <= most) return std::optional(count);
@@ -65,8 +65,8 @@ absl::StatusOr<GenerationPlan> PlanCommon(const ApiContext& context,
   plan.each.cache_salt = request.cache_salt;
   plan.each.priority = request.priority;
   engine::SamplingParams& sampling = plan.each.sampling;
-  ASSIGN_OR_RETURN(sampling,
-                   ResolveSampling(request.sampling, context.model.generation, tokenizer));
+  ASSIGN_OR_RETURN(sampling, ResolveSampling(request.sampling, context.model.generation, tokenizer,
+                                             context.model.vocab_size));
   RETURN_IF_ERROR(CheckPolicies(context.model, request, sampling));
   ASSIGN_OR_RETURN(sampling.logprobs,
                    LogprobCount(context.model, logprobs_field, request.logprobs));

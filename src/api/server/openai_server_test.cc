@@ -49,6 +49,7 @@ class OpenAiServerTest : public ::testing::Test {
                       .root = "/models/m",
                       .created = 1,
                       .max_model_len = 64,
+                      .vocab_size = tokenizer_.vocab_size(),
                       .tokenizer = &tokenizer_,
                       .chat_template = &template_,
                       .kv_namespace = "model=m",

@@ -37,8 +37,9 @@ absl::Status CheckTokens(const SamplingRequest& request, int vocab_size) {
 
 absl::StatusOr<engine::SamplingParams> ResolveSampling(const SamplingRequest& request,
                                                        const model::GenerationDefaults& defaults,
-                                                       const model::Tokenizer& tokenizer) {
-  RETURN_IF_ERROR(CheckTokens(request, tokenizer.vocab_size()));
+                                                       const model::Tokenizer& tokenizer,
+                                                       int vocab_size) {
+  RETURN_IF_ERROR(CheckTokens(request, vocab_size));
   engine::SamplingParams params;
   params.temperature = Choose(request.temperature, defaults.temperature, params.temperature);
   params.top_p = Choose(request.top_p, defaults.top_p, params.top_p);

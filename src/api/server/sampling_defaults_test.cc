@@ -13,7 +13,8 @@ using ::testing::HasSubstr;
 
 absl::StatusOr<engine::SamplingParams> Resolve(const SamplingRequest& request,
                                                const model::GenerationDefaults& defaults = {}) {
-  return ResolveSampling(request, defaults, LetterTokenizer());
+  // The model has logits that the tokenizer, of 257 tokens, knows nothing of.
+  return ResolveSampling(request, defaults, LetterTokenizer(), 260);
 }
 
 TEST(SamplingDefaultsTest, TheRequestGoesBeforeTheCheckpointBeforeVllm) {
@@ -56,9 +57,11 @@ TEST(SamplingDefaultsTest, PassesOnWhatNoCheckpointSets) {
 
 TEST(SamplingDefaultsTest, RefusesTokensOutsideTheVocabulary) {
   SamplingRequest biased;
-  biased.logit_bias = {{257, 1.0f}};
+  biased.logit_bias = {{259, 1.0f}};
+  EXPECT_TRUE(Resolve(biased).ok());
+  biased.logit_bias = {{260, 1.0f}};
   EXPECT_EQ(Resolve(biased).status().message(),
-            "logit_bias names token id 257; ids from 0 to 256 are accepted");
+            "logit_bias names token id 260; ids from 0 to 259 are accepted");
   SamplingRequest stopping;
   stopping.stop_token_ids = {7, 300};
   EXPECT_THAT(std::string(Resolve(stopping).status().message()),

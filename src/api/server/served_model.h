@@ -19,6 +19,7 @@ struct ServedModel {
   std::string root;     ///< What was loaded.
   int64_t created = 0;  ///< Seconds since 1970.
   int max_model_len = 0;
+  int vocab_size = 0;  ///< Of the model's logits, which may be more than the tokenizer's.
   const model::Tokenizer* tokenizer = nullptr;
   const model::ChatTemplate* chat_template = nullptr;  ///< Null if the checkpoint has none.
   model::GenerationDefaults generation;
