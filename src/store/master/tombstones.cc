@@ -10,7 +10,6 @@
 namespace tandem::store {
 namespace {
 
-constexpr size_t kMost = 1 << 20;
 constexpr size_t kMostPatterns = 16;
 
 uint64_t Hash(const std::string& key) { return Checksum64(std::as_bytes(std::span(key))); }
@@ -27,12 +26,21 @@ proto::Tombstone Tombstones::Make(const std::string& key, uint64_t generation) {
 void Tombstones::Add(const std::string& key, uint64_t generation) { Add(Make(key, generation)); }
 
 void Tombstones::Add(const proto::Tombstone& tombstone) {
-  if (generations_.size() >= kMost) {
-    for (const auto& [hash, newest] : generations_) all_below_ = std::max(all_below_, newest);
-    generations_.clear();
-  }
   uint64_t& newest = generations_[tombstone.key_hash()];
-  newest = std::max(newest, tombstone.generation());
+  if (newest >= tombstone.generation() && newest != 0) return;
+  newest = tombstone.generation();
+  added_.push_back({tombstone.key_hash(), newest});
+  if (added_.size() > most_) ForgetOldest();
+}
+
+void Tombstones::ForgetOldest() {
+  const Added oldest = added_.front();
+  added_.pop_front();
+  const auto found = generations_.find(oldest.key_hash);
+  // A later one of the same key stands for this as well.
+  if (found->second != oldest.generation) return;
+  generations_.erase(found);
+  all_below_ = std::max(all_below_, oldest.generation);
 }
 
 void Tombstones::AddMatching(const std::string& pattern, uint64_t generation) {

@@ -16,10 +16,12 @@ namespace tandem::store {
 
 /// Which objects are gone for good, so that an owner who comes back after a long silence, or late
 /// after the master's restart, registers none of them again: removals are told only to owners whose
-/// segments are mounted. Remembers the last million; what is older than those an owner that was
-/// away all the while may not register at all. Not synchronised.
+/// segments are mounted. Remembers the last `most`, by default a million: with each that is
+/// forgotten, what is as old as that may not be registered at all. Not synchronised.
 class Tombstones {
  public:
+  explicit Tombstones(size_t most = size_t{1} << 20) : most_(most) {}
+
   /// No object of that key whose generation is `generation` or less comes back.
   void Add(const std::string& key, uint64_t generation);
   void Add(const proto::Tombstone& tombstone);
@@ -30,15 +32,24 @@ class Tombstones {
   /// Whether a holder that was away may not register this.
   bool Cover(const std::string& key, uint64_t generation) const;
 
-  /// For a snapshot. What is older than those that are remembered is not among them, nor what was
-  /// removed by a pattern.
+  /// For a snapshot, the oldest first, as they are to be added again. What is older than those that
+  /// are remembered is not among them, nor what was removed by a pattern.
   template <typename Visitor>
   void ForEach(Visitor visit) const {
-    for (const auto& [hash, generation] : generations_) visit(hash, generation);
+    for (const auto& [hash, generation] : added_) {
+      if (generations_.at(hash) == generation) visit(hash, generation);
+    }
   }
 
  private:
+  void ForgetOldest();
+
+  const size_t most_;
   absl::flat_hash_map<uint64_t, uint64_t> generations_;  // by the key's hash
+  struct Added {
+    uint64_t key_hash, generation;
+  };
+  std::deque<Added> added_;  // of generations_, the latest last
   struct Pattern {
     std::shared_ptr<const re2::RE2> expression;
     uint64_t generation;

@@ -1,0 +1,67 @@
+#include "store/master/tombstones.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace tandem::store {
+namespace {
+
+TEST(TombstonesTest, CoversAKeyUpToItsGeneration) {
+  Tombstones tombstones;
+  tombstones.Add("a", 5);
+  tombstones.Add("a", 3);
+  EXPECT_TRUE(tombstones.Cover("a", 5));
+  EXPECT_FALSE(tombstones.Cover("a", 6));
+  EXPECT_FALSE(tombstones.Cover("b", 1));
+}
+
+TEST(TombstonesTest, ForgetsTheOldestAndWithThemOnlyWhatIsAsOld) {
+  Tombstones tombstones(3);
+  for (uint64_t generation = 1; generation <= 3; ++generation) {
+    tombstones.Add("removed" + std::to_string(generation), 10 * generation);
+  }
+  EXPECT_FALSE(tombstones.Cover("alive", 1));
+  tombstones.Add("removed4", 40);
+  EXPECT_TRUE(tombstones.Cover("removed1", 10));
+  EXPECT_TRUE(tombstones.Cover("alive", 10));
+  EXPECT_FALSE(tombstones.Cover("alive", 11));
+  EXPECT_TRUE(tombstones.Cover("removed2", 20));
+  EXPECT_FALSE(tombstones.Cover("removed2", 21));
+}
+
+TEST(TombstonesTest, OneThatIsRenewedForbidsNothingElseWhenItsFirstIsForgotten) {
+  Tombstones tombstones(2);
+  tombstones.Add("a", 10);
+  tombstones.Add("a", 20);
+  tombstones.Add("b", 30);  // the first of "a" is forgotten
+  EXPECT_FALSE(tombstones.Cover("alive", 5));
+  EXPECT_TRUE(tombstones.Cover("a", 20));
+  tombstones.Add("c", 40);
+  EXPECT_TRUE(tombstones.Cover("alive", 20));
+  EXPECT_FALSE(tombstones.Cover("alive", 21));
+}
+
+TEST(TombstonesTest, ListsTheOldestFirstAndEachKeyOnce) {
+  Tombstones tombstones;
+  tombstones.Add("a", 10);
+  tombstones.Add("b", 20);
+  tombstones.Add("a", 30);
+  std::vector<uint64_t> generations;
+  tombstones.ForEach([&](uint64_t, uint64_t generation) { generations.push_back(generation); });
+  EXPECT_EQ(generations, (std::vector<uint64_t>{20, 30}));
+}
+
+TEST(TombstonesTest, CoversWhatAPatternFinds) {
+  Tombstones tombstones;
+  tombstones.AddMatching("^x", 7);
+  EXPECT_TRUE(tombstones.Cover("x1", 7));
+  EXPECT_FALSE(tombstones.Cover("x1", 8));
+  EXPECT_FALSE(tombstones.Cover("1x", 7));
+  tombstones.AddMatching("", 2);
+  EXPECT_TRUE(tombstones.Cover("1x", 2));
+}
+
+}  // namespace
+}  // namespace tandem::store
