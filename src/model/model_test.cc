@@ -103,7 +103,7 @@ TEST_F(OpenModelTest, NamesAWrongFieldOfTheGenerationConfig) {
   WriteText("checkpoint/generation_config.json", R"({"top_p": "most"})");
   EXPECT_THAT(
       ErrorOf(Path("checkpoint")),
-      HasSubstr("generation_config.json: top_p is \"most\"; accepted: a number from 0 to 1"));
+      HasSubstr("generation_config.json: top_p is \"most\"; accepted: a number above 0 to 1"));
 }
 
 TEST_F(OpenModelTest, FindsAHubNameInTheCache) {
