@@ -139,7 +139,7 @@ class StoreCommandTest(unittest.TestCase):
         self.assertEqual(self.succeed("ls"), b"")  # nothing stays
 
     def test_bench_behind_other_flags_is_refused(self):
-        done = subprocess.run([harness.TANDEM, "store", "--master=127.0.0.1:1", "bench"],
+        done = subprocess.run([harness.PROGRAM, "store", "--master=127.0.0.1:1", "bench"],
                               stderr=subprocess.PIPE, timeout=20)
         self.assertEqual(done.returncode, 2)
         self.assertIn(b"tandem store bench --help", done.stderr)
