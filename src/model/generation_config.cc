@@ -65,6 +65,17 @@ absl::Status ReadTopK(const boost::json::object& object, std::optional<int>* out
   return absl::OkStatus();
 }
 
+absl::Status ReadMaxNewTokens(const boost::json::object& object, std::optional<int>* out) {
+  const boost::json::value* value = Find(object, "max_new_tokens");
+  if (value == nullptr) return absl::OkStatus();
+  const int64_t* number = value->if_int64();
+  if (number == nullptr || *number < 1 || *number > std::numeric_limits<int>::max()) {
+    return Wrong("max_new_tokens", *value, "an integer from 1");
+  }
+  *out = static_cast<int>(*number);
+  return absl::OkStatus();
+}
+
 absl::Status AppendTokenId(const boost::json::value& value, std::vector<int32_t>* ids) {
   const int64_t* id = value.if_int64();
   if (id == nullptr || *id < 0 || *id > std::numeric_limits<int32_t>::max()) {
@@ -100,6 +111,7 @@ absl::StatusOr<GenerationDefaults> ParseGenerationConfig(std::string_view json) 
   RETURN_IF_ERROR(
       ReadNumber(*object, "repetition_penalty", kRepetitionPenalty, &defaults.repetition_penalty));
   RETURN_IF_ERROR(ReadTopK(*object, &defaults.top_k));
+  RETURN_IF_ERROR(ReadMaxNewTokens(*object, &defaults.max_new_tokens));
   RETURN_IF_ERROR(ReadEosTokenIds(*object, &defaults.eos_token_ids));
   return defaults;
 }

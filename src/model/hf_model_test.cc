@@ -69,12 +69,14 @@ TEST_F(HfModelTest, OpensADirectory) {
 }
 
 TEST_F(HfModelTest, GenerationConfigComesFirst) {
-  Write("generation_config.json", R"({"temperature": 0.5, "eos_token_id": [2, 0]})");
+  Write("generation_config.json",
+        R"({"temperature": 0.5, "eos_token_id": [2, 0], "max_new_tokens": 9})");
   const auto model = Open();
   ASSERT_TRUE(model.ok()) << model.status();
   // Then what ends a text to the tokenizer.
   EXPECT_THAT(model->generation.eos_token_ids, ElementsAre(2, 0, 1));
   EXPECT_FLOAT_EQ(*model->generation.temperature, 0.5f);
+  EXPECT_EQ(model->generation.max_new_tokens, 9);
 }
 
 TEST_F(HfModelTest, DefaultsThatNoRequestMayAskForAreNamed) {
@@ -83,6 +85,8 @@ TEST_F(HfModelTest, DefaultsThatNoRequestMayAskForAreNamed) {
            std::pair(R"({"top_p": 0})", "top_p is 0; accepted: a number above 0 to 1"),
            std::pair(R"({"temperature": 3})", "temperature is 3; accepted: a number from 0 to 2"),
            std::pair(R"({"repetition_penalty": 0})", "accepted: a number above 0 to 1000000"),
+           std::pair(R"({"max_new_tokens": 0})",
+                     "max_new_tokens is 0; accepted: an integer from 1"),
            std::pair(R"({"top_k": -2})", "top_k is -2; accepted: an integer from 1, or 0 or -1"),
        }) {
     Write("generation_config.json", json);

@@ -46,6 +46,7 @@ struct ModelConfig {
 struct GenerationDefaults {
   std::optional<float> temperature, top_p, min_p, repetition_penalty;
   std::optional<int> top_k;
+  std::optional<int> max_new_tokens;  ///< Most tokens that any request may generate.
   std::vector<int32_t> eos_token_ids;
 };
 

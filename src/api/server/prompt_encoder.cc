@@ -108,8 +108,9 @@ absl::StatusOr<std::string> PromptEncoder::Render(const Conversation& conversati
 absl::StatusOr<int> PromptEncoder::MaxTokens(int prompt_tokens, std::optional<int> requested,
                                              int otherwise) const {
   const int room = model_.max_model_len - prompt_tokens;
-  if (!requested) return std::min(otherwise, room);
-  if (*requested <= room) return *requested;
+  const int most = model_.generation.max_new_tokens.value_or(room);
+  if (!requested) return std::min({otherwise, room, most});
+  if (*requested <= room) return std::min(*requested, most);
   return FieldError(
       "max_tokens",
       fmt::format("'max_tokens' or 'max_completion_tokens' is too large: {}. This "

@@ -30,7 +30,8 @@ class PromptEncoder {
   absl::StatusOr<std::string> Render(const Conversation& conversation) const;
 
   /// How many tokens may follow a prompt of that length: what was asked for, else `otherwise` as
-  /// far as the context reaches. InvalidArgument if what was asked for does not fit.
+  /// far as the context reaches; never more than the checkpoint's max_new_tokens. InvalidArgument
+  /// if what was asked for does not fit the context.
   absl::StatusOr<int> MaxTokens(int prompt_tokens, std::optional<int> requested,
                                 int otherwise) const;
 

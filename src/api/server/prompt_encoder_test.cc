@@ -77,5 +77,16 @@ TEST_F(PromptEncoderTest, LimitsMaxTokensToTheContext) {
               HasSubstr("'max_tokens' or 'max_completion_tokens' is too large: 23"));
 }
 
+TEST_F(PromptEncoderTest, TheCheckpointLimitsMaxTokensWhateverIsAskedFor) {
+  ServedModel model = model_;
+  model.generation.max_new_tokens = 7;
+  const PromptEncoder encoder(model);
+  EXPECT_EQ(*encoder.MaxTokens(10, std::nullopt, 16), 7);
+  EXPECT_EQ(*encoder.MaxTokens(30, std::nullopt, 16), 2);
+  EXPECT_EQ(*encoder.MaxTokens(10, 22, 16), 7);
+  EXPECT_EQ(*encoder.MaxTokens(10, 3, 16), 3);
+  EXPECT_FALSE(encoder.MaxTokens(10, 23, 16).ok());
+}
+
 }  // namespace
 }  // namespace tandem::api
