@@ -75,7 +75,7 @@ absl::StatusOr<GenerationPlan> PlanCommon(const ApiContext& context,
   // The best are found by the log-probabilities of their tokens.
   if (request.best_of > request.n && !sampling.logprobs) sampling.logprobs = 0;
   if (request.kv_transfer) {
-    RETURN_IF_ERROR(TakeOver(*request.kv_transfer, tokenizer.vocab_size(), plan.each));
+    RETURN_IF_ERROR(TakeOver(*request.kv_transfer, context.model.vocab_size, plan.each));
   }
   if (plan.resumed()) {
     plan.resumed_text =

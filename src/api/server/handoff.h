@@ -17,8 +17,8 @@ namespace tandem::api {
 /// the decoder takes that token as already sampled.
 
 /// Puts what the prefiller, or a proxy that resumes a broken stream, has sent into the request.
-/// InvalidArgument names the field: an id outside the vocabulary, or resume_tokens that do not
-/// begin with first_tok.
+/// InvalidArgument names the field: an id outside the model's vocabulary, or resume_tokens that do
+/// not begin with first_tok.
 absl::Status TakeOver(const KvTransferParams& params, int vocab_size,
                       engine::EngineRequest& request);
 

@@ -49,7 +49,7 @@ class OpenAiServerTest : public ::testing::Test {
                       .root = "/models/m",
                       .created = 1,
                       .max_model_len = 64,
-                      .vocab_size = tokenizer_.vocab_size(),
+                      .vocab_size = tokenizer_.vocab_size() + 1,
                       .tokenizer = &tokenizer_,
                       .chat_template = &template_,
                       .kv_namespace = "model=m",
@@ -261,6 +261,15 @@ TEST_F(OpenAiServerTest, AResumedStreamHasNoRole) {
   EXPECT_EQ(parse(events[0]).at("choices").at(0).at("delta"), parse(R"({"content": "y"})"));
 }
 
+TEST_F(OpenAiServerTest, TakesOverATokenThatOnlyTheModelKnows) {
+  auto reply = FetchLater(
+      Post("/v1/completions", R"({"prompt": "ab", "kv_transfer_params": {"first_tok": 257}})"));
+  ASSERT_TRUE(engine_.WaitForRequests(1));
+  EXPECT_EQ(engine_.request(0).given.front().token, 257);
+  engine_.Emit(0, LastStep({'y'}, "y", engine::FinishReason::kStop));
+  EXPECT_EQ(reply.get().status, 200);
+}
+
 TEST_F(OpenAiServerTest, TellsWhatStoppedIt) {
   auto reply = FetchLater(Post("/v1/completions",
                                R"({"prompt": "ab", "stop": ["7"], "stop_token_ids": [7, 8],
@@ -349,7 +358,7 @@ TEST_F(OpenAiServerTest, RefusesWhatTheInstanceDoesNotAllow) {
       {R"("logprobs": -1)", "got -1, which means all"},
       {R"("prompt_logprobs": 21)", "prompt_logprobs must be at most 20"},
       {R"("bad_words": [" "])", "bad_words must have words of at least one token"},
-      {R"("allowed_token_ids": [257])", "allowed_token_ids names token id 257"}};
+      {R"("allowed_token_ids": [258])", "allowed_token_ids names token id 258"}};
   for (const auto& [field, message] : refused) {
     const http::Response response =
         Fetch(Post("/v1/completions", std::string(R"({"prompt": "a", )") + field + "}"));
@@ -372,7 +381,7 @@ TEST_F(OpenAiServerTest, AllowsPrioritiesAndAllLogprobsWhereTheInstanceDoes) {
                                   "prompt_logprobs": 30})"));
   ASSERT_TRUE(engine_.WaitForRequests(1));
   EXPECT_EQ(engine_.request(0).priority, -3);
-  EXPECT_EQ(engine_.request(0).sampling.logprobs, 257);
+  EXPECT_EQ(engine_.request(0).sampling.logprobs, 258);
   EXPECT_EQ(engine_.request(0).sampling.prompt_logprobs, 30);
   engine_.Emit(0, LastStep({'x'}, "x", engine::FinishReason::kStop));
   EXPECT_EQ(reply.get().status, 200);

@@ -64,9 +64,9 @@ absl::StatusOr<std::vector<int32_t>> PromptEncoder::Encode(const Prompt& prompt,
   const auto& ids = std::get<std::vector<int32_t>>(prompt);
   RETURN_IF_ERROR(CheckLength(ids.size()));
   for (const int32_t id : ids) {
-    if (id < model_.tokenizer->vocab_size()) continue;
+    if (id < model_.vocab_size) continue;
     return FieldError("prompt", fmt::format("prompt has token id {}; ids from 0 to {} are accepted",
-                                            id, model_.tokenizer->vocab_size() - 1));
+                                            id, model_.vocab_size - 1));
   }
   return ids;
 }

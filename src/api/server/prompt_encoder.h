@@ -18,8 +18,8 @@ class PromptEncoder {
  public:
   explicit PromptEncoder(const ServedModel& model);
 
-  /// InvalidArgument if it is empty, has an id outside the vocabulary, or leaves no room for a
-  /// token in the context.
+  /// InvalidArgument if it is empty, has an id outside the model's vocabulary, or leaves no room
+  /// for a token in the context.
   absl::StatusOr<std::vector<int32_t>> Encode(const Prompt& prompt, bool add_special_tokens) const;
 
   /// The same for a conversation, by the checkpoint's chat template.
