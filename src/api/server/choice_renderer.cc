@@ -6,7 +6,7 @@
 namespace tandem::api {
 namespace {
 
-/// What ended a choice: a stop string as it is, a stop token as a number, anything else as null.
+/// What ended a choice: a stop string as it is, a token as a number, null if the engine names none.
 boost::json::value StopReason(const engine::SamplingParams& sampling,
                               const std::string& stop_reason) {
   if (stop_reason.empty()) return nullptr;
@@ -16,9 +16,7 @@ boost::json::value StopReason(const engine::SamplingParams& sampling,
   }
   int32_t token = 0;
   std::from_chars(stop_reason.data(), stop_reason.data() + stop_reason.size(), token);
-  const auto& ids = sampling.stop_token_ids;
-  if (std::find(ids.begin(), ids.end(), token) != ids.end()) return token;
-  return nullptr;
+  return token;
 }
 
 }  // namespace

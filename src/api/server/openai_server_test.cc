@@ -273,16 +273,22 @@ TEST_F(OpenAiServerTest, TakesOverATokenThatOnlyTheModelKnows) {
 TEST_F(OpenAiServerTest, TellsWhatStoppedIt) {
   auto reply = FetchLater(Post("/v1/completions",
                                R"({"prompt": "ab", "stop": ["7"], "stop_token_ids": [7, 8],
-                                   "n": 2})"));
-  ASSERT_TRUE(engine_.WaitForRequests(2));
+                                   "n": 4})"));
+  ASSERT_TRUE(engine_.WaitForRequests(4));
   engine::EngineOutput output = LastStep({'x'}, "x", engine::FinishReason::kStop);
   output.stop_reason = "7";
   engine_.Emit(0, output);
   output.stop_reason = "8";
   engine_.Emit(1, output);
+  output.stop_reason = "9";
+  engine_.Emit(2, output);
+  output.stop_reason = "";
+  engine_.Emit(3, output);
   const boost::json::value json = parse(reply.get().body);
   EXPECT_EQ(json.at("choices").at(0).at("stop_reason"), "7");
   EXPECT_EQ(json.at("choices").at(1).at("stop_reason"), 8);
+  EXPECT_EQ(json.at("choices").at(2).at("stop_reason"), 9) << "an end that the checkpoint lists";
+  EXPECT_TRUE(json.at("choices").at(3).at("stop_reason").is_null()) << "the tokenizer's own end";
 }
 
 TEST_F(OpenAiServerTest, PassesOnWhatRestrictsTheOutput) {
