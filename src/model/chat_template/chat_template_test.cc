@@ -47,8 +47,23 @@ TEST(ChatTemplate, SaysBeforeItIsRenderedWhatItDoesNotKnow) {
             "line 2, column 18: there is no function \"now\"");
   EXPECT_EQ(error_of("{% for m in messages %}{{ m.content.swapcase() }}{% endfor %}"),
             "line 1, column 36: there is no method \"swapcase\"");
+  EXPECT_EQ(error_of("{{ [1] | map('frob') }}"), "line 1, column 14: there is no filter \"frob\"");
+  EXPECT_EQ(error_of("{% filter map('frob') %}{% endfilter %}"),
+            "line 1, column 15: there is no filter \"frob\"");
+  EXPECT_EQ(error_of("\n{{ [1] | select('frob') }}"),
+            "line 2, column 17: there is no test \"frob\"");
+  EXPECT_EQ(error_of("{{ [1] | reject('frob', 2) }}"),
+            "line 1, column 17: there is no test \"frob\"");
+  EXPECT_EQ(error_of("{{ [1] | selectattr('role', 'frob') }}"),
+            "line 1, column 29: there is no test \"frob\"");
+  EXPECT_EQ(error_of("{{ [1] | rejectattr('role', 'frob', 2) }}"),
+            "line 1, column 29: there is no test \"frob\"");
   for (const char* source :
-       {"{{ raise_exception('a') }}", "{% macro f(x) %}{{ x }}{% endmacro %}{{ f(1) }}",
+       {"{{ [1] | map('upper') }}", "{{ [1] | map(attribute='frob') }}", "{{ [1] | select }}",
+        "{{ [1] | select('odd') }}", "{{ [1] | selectattr('frob') }}",
+        "{{ [1] | selectattr('frob', '==', 'frob') }}", "{{ [1] | select(name) }}",
+        "{{ [1] | join('frob') }}", "{{ raise_exception('a') }}",
+        "{% macro f(x) %}{{ x }}{% endmacro %}{{ f(1) }}",
         "{% if now is defined %}{{ now() }}{% endif %}", "{{ messages[0].content.strip() }}",
         "{% set f = range %}{{ f(3) }}", "{{ f(1) }}{% macro f(x) %}{{ x }}{% endmacro %}"}) {
     EXPECT_EQ(error_of(source), "") << source;

@@ -42,6 +42,39 @@ std::optional<Comparison> TakeComparison(TokenStream& tokens) {
   return std::nullopt;
 }
 
+absl::StatusOr<const Filter*> FilterNamed(std::string_view name, SourcePosition position) {
+  const Filter* filter = FindFilter(name);
+  if (filter == nullptr) return ErrorAt(position, fmt::format("there is no filter \"{}\"", name));
+  return filter;
+}
+
+absl::StatusOr<const Test*> TestNamed(std::string_view name, SourcePosition position) {
+  const Test* test = FindTest(name);
+  if (test == nullptr) return ErrorAt(position, fmt::format("there is no test \"{}\"", name));
+  return test;
+}
+
+/// The positional argument if it is a text that stands in the template, else null.
+const std::string* TextAt(const CallArguments& arguments, int at) {
+  if (at < 0 || at >= static_cast<int>(arguments.positional.size())) return nullptr;
+  const auto* literal = std::get_if<Literal>(&arguments.positional[at]->node);
+  return literal == nullptr ? nullptr : literal->value.AsString();
+}
+
+/// The filters and tests that a filter's arguments name, as in map('upper').
+absl::Status CheckNamesIn(const FilterCall& call) {
+  const int filter_argument = call.filter->filter_argument;
+  const int test_argument = call.filter->test_argument;
+  const auto& positional = call.arguments.positional;
+  if (const std::string* filter = TextAt(call.arguments, filter_argument)) {
+    RETURN_IF_ERROR(FilterNamed(*filter, positional[filter_argument]->position).status());
+  }
+  if (const std::string* test = TextAt(call.arguments, test_argument)) {
+    RETURN_IF_ERROR(TestNamed(*test, positional[test_argument]->position).status());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ExpressionPtr> ExpressionParser::Make(ExpressionNode node, SourcePosition position) {
@@ -263,13 +296,11 @@ absl::StatusOr<FilterCall> ExpressionParser::ParseFilter() {
   if (tokens_.Peek().kind != TokenKind::kName) return tokens_.Unexpected("the name of a filter");
   const Token name = tokens_.Take();
   FilterCall filter;
-  filter.filter = FindFilter(name.text);
-  if (filter.filter == nullptr) {
-    return ErrorAt(name.position, fmt::format("there is no filter \"{}\"", name.text));
-  }
+  ASSIGN_OR_RETURN(filter.filter, FilterNamed(name.text, name.position));
   if (tokens_.TakeOperator("(")) {
     ASSIGN_OR_RETURN(filter.arguments, ParseArguments());
   }
+  RETURN_IF_ERROR(CheckNamesIn(filter));
   return filter;
 }
 
@@ -280,10 +311,7 @@ absl::StatusOr<ExpressionPtr> ExpressionParser::ParseTest(ExpressionPtr operand)
   test.negated = tokens_.TakeName("not");
   if (tokens_.Peek().kind != TokenKind::kName) return tokens_.Unexpected("the name of a test");
   const Token name = tokens_.Take();
-  test.test = FindTest(name.text);
-  if (test.test == nullptr) {
-    return ErrorAt(name.position, fmt::format("there is no test \"{}\"", name.text));
-  }
+  ASSIGN_OR_RETURN(test.test, TestNamed(name.text, name.position));
   test.operand = std::move(operand);
   ASSIGN_OR_RETURN(test.arguments, ParseTestArguments());
   return Make(std::move(test), position);

@@ -13,6 +13,9 @@ namespace tandem::model::jinja {
 struct Filter {
   std::string_view name;
   absl::StatusOr<Value> (*apply)(Runtime& runtime, const Value& value, const Arguments& arguments);
+  /// Which positional argument names a filter or a test to apply; -1: none.
+  int filter_argument = -1;
+  int test_argument = -1;
 };
 
 /// Null if there is none of that name.

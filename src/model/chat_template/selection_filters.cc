@@ -77,11 +77,11 @@ Result Map(Runtime& runtime, const Value& value, const Arguments& arguments) {
 }
 
 constexpr Filter kFilters[] = {
-    {"select", Select<false, true>},
-    {"reject", Select<false, false>},
-    {"selectattr", Select<true, true>},
-    {"rejectattr", Select<true, false>},
-    {"map", Map},
+    {.name = "select", .apply = Select<false, true>, .test_argument = 0},
+    {.name = "reject", .apply = Select<false, false>, .test_argument = 0},
+    {.name = "selectattr", .apply = Select<true, true>, .test_argument = 1},
+    {.name = "rejectattr", .apply = Select<true, false>, .test_argument = 1},
+    {.name = "map", .apply = Map, .filter_argument = 0},
 };
 
 }  // namespace
