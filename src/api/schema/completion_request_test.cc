@@ -68,12 +68,23 @@ TEST(CompletionRequestTest, RemembersUnknownFields) {
 TEST(CompletionRequestTest, StreamOptionsNeedAStream) {
   EXPECT_THAT(ErrorOf(R"({"prompt": "a", "stream_options": {"include_usage": true}})"),
               HasSubstr("stream_options is accepted only with \"stream\": true"));
+  EXPECT_TRUE(Parse(R"({"prompt": "a", "stream_options": {}})").ok());
   const auto request =
       Parse(R"({"prompt": "a", "stream": true, "stream_options": {"include_usage": true}})");
   ASSERT_TRUE(request.ok());
   EXPECT_TRUE(request->generation.include_usage);
   EXPECT_THAT(ErrorOf(R"({"prompt": "a", "stream": true, "stream_options": {"include_usage": 1}})"),
               HasSubstr("stream_options.include_usage must be true or false, got 1"));
+}
+
+TEST(CompletionRequestTest, AStreamHasNoPromptLogprobs) {
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "stream": true, "prompt_logprobs": 1})"),
+              HasSubstr("prompt_logprobs is not available with \"stream\": true, got 1"));
+  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "stream": true, "prompt_logprobs": -1})"),
+              HasSubstr("prompt_logprobs is not available"));
+  const auto none = Parse(R"({"prompt": "a", "stream": true, "prompt_logprobs": 0})");
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_FALSE(none->generation.sampling.prompt_logprobs);
 }
 
 TEST(CompletionRequestTest, MinTokensMayExceedAPrefillersSingleToken) {

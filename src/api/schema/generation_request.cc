@@ -16,6 +16,7 @@ void ReadStreamOptions(FieldReader& fields, GenerationRequest& request) {
   if (found == nullptr) return;
   if (!found->is_object()) return fields.Fail("stream_options", "an object");
   if (!request.stream) {
+    if (found->get_object().empty()) return;
     return fields.FailWith(
         "stream_options",
         fmt::format("stream_options is accepted only with \"stream\": true, got {}",
@@ -65,7 +66,7 @@ void CheckCombinations(FieldReader& fields, const GenerationRequest& request) {
   if (!first_token_only && sampling.max_tokens && sampling.min_tokens > *sampling.max_tokens) {
     fields.Fail("min_tokens", fmt::format("at most max_tokens, {}", *sampling.max_tokens));
   }
-  if (sampling.prompt_logprobs && request.stream) {
+  if (sampling.prompt_logprobs.value_or(0) != 0 && request.stream) {
     fields.FailWith("prompt_logprobs",
                     fmt::format("prompt_logprobs is not available with \"stream\": true, got {}",
                                 *sampling.prompt_logprobs));
@@ -102,6 +103,8 @@ GenerationRequest ReadGeneration(FieldReader& fields, int least_max_tokens) {
   ReadKvTransfer(fields, request.kv_transfer);
   RefuseUnsupported(fields);
   CheckCombinations(fields, request);
+  // As in vLLM, a stream may ask for none and gets none.
+  if (request.stream) request.sampling.prompt_logprobs.reset();
   return request;
 }
 
