@@ -29,6 +29,15 @@ QuantizedTileKernel FindPortableKernel(WeightFormat format);
 QuantizedTileKernel FindAvx2Kernel(WeightFormat format);
 QuantizedTileKernel FindAvx512VnniKernel(WeightFormat format);
 
+/// Fetches the kBytes of weights that a kernel will read a while after those at `weights`; it reads
+/// on past its tile, which the next one follows. Hardware prefetchers begin anew with every page,
+/// and wait for memory there. (Of 4, 8 and 16 KiB ahead the second was fastest on a Xeon.)
+template <size_t kBytes>
+[[gnu::always_inline]] inline void FetchWeightsAfter(const std::byte* weights) {
+  constexpr size_t kLine = 64, kAhead = 8 << 10;
+  for (size_t i = 0; i < kBytes; i += kLine) __builtin_prefetch(weights + kAhead + i);
+}
+
 /// Whether scales belong to groups of several blocks; those kernels stand apart.
 constexpr bool IsGrouped(WeightFormat format) { return format >= WeightFormat::kGptqInt4; }
 QuantizedTileKernel FindGroupedPortableKernel(WeightFormat format);

@@ -16,6 +16,7 @@ struct HalfTile {
   static constexpr bool kHasBytes = kFormat == WeightFormat::kQ8_0;
   static constexpr int kOffset = kFormat == WeightFormat::kQ4_0 ? 8 : 0;
   static constexpr int kBlockQuantBytes = kOutputs * (kHasBytes ? 32 : 16);
+  static constexpr int kBlockBytes = kBlockQuantBytes + kOutputs * (kHasMinimum ? 4 : 2);
 
   HalfTile(const std::byte* tile, int64_t blocks, int half)
       : scales(tile + half * kHalfOutputs * 2),
@@ -82,6 +83,8 @@ void RunRows(const std::byte* bytes, const QuantizedActivations& x, int64_t firs
   for (__m256& sum : result) sum = _mm256_setzero_ps();
 
   for (int64_t b = 0; b < blocks; ++b) {
+    if (first_row == 0 && half == 0)
+      FetchWeightsAfter<TileType::kBlockBytes>(bytes + b * TileType::kBlockBytes);
     __m256i weights[8];
     tile.Unpack(b, weights);
     const __m256 scale = TileType::Halves(tile.scales, b);

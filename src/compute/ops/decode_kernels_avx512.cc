@@ -15,6 +15,7 @@ struct Tile {
   static constexpr bool kHasBytes = kFormat == WeightFormat::kQ8_0;
   static constexpr int kOffset = kHasMinimum ? 0 : kHasBytes ? 128 : 8;
   static constexpr int kBlockQuantBytes = kOutputs * (kHasBytes ? 32 : 16);
+  static constexpr int kBlockBytes = kBlockQuantBytes + kOutputs * (kHasMinimum ? 4 : 2);
 
   Tile(const std::byte* tile, int64_t blocks)
       : scales(tile),
@@ -67,6 +68,7 @@ void RunRows(const std::byte* bytes, const QuantizedActivations& x, int64_t firs
   for (__m512& sum : result) sum = _mm512_setzero_ps();
 
   for (int64_t b = 0; b < blocks; ++b) {
+    if (first_row == 0) FetchWeightsAfter<TileType::kBlockBytes>(bytes + b * TileType::kBlockBytes);
     __m512i weights[8];
     tile.Unpack(b, weights);
     const __m512 scale = TileType::Halves(tile.scales, b);

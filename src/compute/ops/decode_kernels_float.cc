@@ -28,7 +28,10 @@ void RunFloatRows(const T* weights, const float* x, int64_t columns, float* y, i
     }
   };
   int64_t k = 0;
+  constexpr int64_t kOutputs = PackedWeights::kTileOutputs;
   for (; k + 2 <= columns; k += 2) {
+    FetchWeightsAfter<2 * kOutputs * sizeof(T)>(
+        reinterpret_cast<const std::byte*>(weights + k * kOutputs));
     add(k, even);
     add(k + 1, odd);
   }

@@ -54,6 +54,10 @@ inline void RunGptqRows(const std::byte* bytes, const QuantizedActivations& x, i
     for (Floats& product : products) product = Isa::Zero();
     const int64_t end = std::min(blocks, (group + 1) * layout.group_blocks);
     for (int64_t b = group * layout.group_blocks; b < end; ++b) {
+      if (first_row == 0) {
+        FetchWeightsAfter<GptqTileLayout::kBlockQuantBytes>(quants +
+                                                            b * GptqTileLayout::kBlockQuantBytes);
+      }
       typename Isa::Ints weights[8];
       UnpackNibbles<Isa>(quants + b * GptqTileLayout::kBlockQuantBytes, weights);
       for (int r = 0; r < kRows; ++r) {

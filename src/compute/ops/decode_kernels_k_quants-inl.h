@@ -59,12 +59,14 @@ inline void RunKQuantRows(const std::byte* record, const QuantizedActivations& x
   for (Floats& result : results) result = Isa::Zero();
 
   for (int64_t start = 0; start < blocks; start += Layout::kBlocks) {
+    if (first_row == 0) FetchWeightsAfter<Layout::kFirstBlock>(record);
     Floats products[kRows], minima[kRows];
     for (int r = 0; r < kRows; ++r) products[r] = minima[r] = Isa::Zero();
     for (int b = 0; b < Layout::kBlocks; ++b) {
+      const std::byte* block = record + Layout::kFirstBlock + b * Layout::BlockBytes(kFormat);
+      if (first_row == 0) FetchWeightsAfter<Layout::BlockBytes(kFormat)>(block);
       typename Isa::Ints weights[8];
-      UnpackKQuants<Isa, kFormat>(
-          record + Layout::kFirstBlock + b * Layout::BlockBytes(kFormat) + first * 4, weights);
+      UnpackKQuants<Isa, kFormat>(block + first * 4, weights);
       Floats sub_scales[2], sub_minimum = Isa::Zero();
       const std::byte* scales = record + Layout::kSubScales + first;
       if constexpr (kHasMinima) {
