@@ -161,11 +161,28 @@ std::vector<std::unique_ptr<store::ReadHandle>> DistributedStore::Get(
     Refuse<int>("get", keys, kNotSetUp);
     return std::vector<std::unique_ptr<store::ReadHandle>>(keys.size());
   }
-  return store->Read(keys, Deadline(), &codes);
+  auto handles = store->Read(keys, Deadline(), &codes);
+  ExplainFailures("get", keys, codes);
+  return handles;
 }
 
-void DistributedStore::Copy(const store::ReadHandle& handle, std::byte* target) {
-  if (!handle.bytes().empty()) std::memcpy(target, handle.bytes().data(), handle.bytes().size());
+void DistributedStore::GetCopies(const std::vector<std::string>& keys,
+                                 absl::FunctionRef<std::byte*(size_t i, size_t size)> make_room) {
+  const auto store = client();
+  if (store == nullptr) {
+    Refuse<int>("get", keys, kNotSetUp);
+    for (size_t i = 0; i < keys.size(); ++i) make_room(i, 0);
+    return;
+  }
+  std::vector<ErrorCode> codes(keys.size());
+  store->ReadEach(keys, Deadline(),
+                  [&](size_t i, std::unique_ptr<store::ReadHandle> handle, ErrorCode code) {
+                    codes[i] = code;
+                    const size_t size = handle == nullptr ? 0 : handle->bytes().size();
+                    std::byte* const room = make_room(i, size);
+                    if (size > 0) std::memcpy(room, handle->bytes().data(), size);
+                  });
+  ExplainFailures("get", keys, codes);
 }
 
 std::vector<int64_t> DistributedStore::GetInto(const std::vector<std::string>& keys,

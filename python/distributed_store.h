@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/security.h"
@@ -55,10 +56,12 @@ class DistributedStore {
   std::vector<int> Put(const std::vector<std::string>& keys, const std::vector<Parts>& values,
                        const store::ReplicateConfig& config);
 
-  /// Null where missing.
+  /// Null where missing. Objects of other hosts must together fit local_buffer_size.
   std::vector<std::unique_ptr<store::ReadHandle>> Get(const std::vector<std::string>& keys);
-  /// Copies into `target`, as long as the object, what a handle of Get holds.
-  static void Copy(const store::ReadHandle& handle, std::byte* target);
+  /// Objects to be copied, one after the other: calls make_room(i, size) for memory of that size,
+  /// or of size 0 for one that is missing, and copies the i-th there.
+  void GetCopies(const std::vector<std::string>& keys,
+                 absl::FunctionRef<std::byte*(size_t i, size_t size)> make_room);
   /// Scatters objects over their parts; the bytes read, or a code.
   std::vector<int64_t> GetInto(const std::vector<std::string>& keys,
                                const std::vector<MutableParts>& buffers);

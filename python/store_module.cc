@@ -135,15 +135,14 @@ std::vector<std::unique_ptr<ReadHandle>> Get(DistributedStore& store,
 
 py::list GetBatch(DistributedStore& store, const std::vector<std::string>& keys) {
   py::list values;
-  for (const auto& handle : Get(store, keys)) {
-    py::bytes value(nullptr, handle == nullptr ? 0 : handle->bytes().size());
-    if (handle != nullptr) {
-      auto* target = reinterpret_cast<std::byte*>(PyBytes_AS_STRING(value.ptr()));
-      const py::gil_scoped_release release;
-      DistributedStore::Copy(*handle, target);
-    }
+  const py::gil_scoped_release release;
+  store.GetCopies(keys, [&](size_t, size_t size) {
+    const py::gil_scoped_acquire acquire;
+    py::bytes value(nullptr, size);
+    auto* room = reinterpret_cast<std::byte*>(PyBytes_AS_STRING(value.ptr()));
     values.append(std::move(value));
-  }
+    return room;
+  });
   return values;
 }
 

@@ -169,6 +169,13 @@ std::vector<std::unique_ptr<store::ReadHandle>> FakeStoreClient::Read(
   return handles;
 }
 
+void FakeStoreClient::ReadEach(std::span<const std::string> keys, TimePoint deadline,
+                               TakeObject take) {
+  std::vector<store::ErrorCode> codes;
+  auto handles = Read(keys, deadline, &codes);
+  for (size_t i = 0; i < keys.size(); ++i) take(i, std::move(handles[i]), codes[i]);
+}
+
 std::vector<int64_t> FakeStoreClient::ReadInto(std::span<const std::string> keys,
                                                std::span<const store::MutableParts>, TimePoint) {
   return std::vector<int64_t>(keys.size(), store::kInvalidParams);

@@ -51,6 +51,7 @@ class FakeStoreClient : public store::StoreClient {
       std::span<const std::string> keys, TimePoint deadline,
       std::vector<store::ErrorCode>* codes) override;
 
+  void ReadEach(std::span<const std::string> keys, TimePoint deadline, TakeObject take) override;
   std::vector<int64_t> ReadInto(std::span<const std::string> keys,
                                 std::span<const store::MutableParts> buffers,
                                 TimePoint deadline) override;

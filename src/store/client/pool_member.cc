@@ -230,17 +230,39 @@ std::vector<int64_t> PoolMember::Find(std::span<const std::string> keys, const C
 std::vector<std::unique_ptr<ReadHandle>> PoolMember::Read(std::span<const std::string> keys,
                                                           TimePoint deadline,
                                                           std::vector<ErrorCode>* codes) {
-  return ReadSome(keys, {}, deadline, codes);
+  return ReadSome(keys, LookUp(keys, deadline), {}, deadline, codes);
+}
+
+void PoolMember::ReadEach(std::span<const std::string> keys, TimePoint deadline, TakeObject take) {
+  const std::vector<Lookup> lookups = LookUp(keys, deadline);
+  const auto received = [&](size_t i) -> uint64_t {
+    const FoundObject* object = lookups[i].object.get();
+    return object != nullptr && reader_->Receives(*object) ? object->size : 0;
+  };
+  // As many at a time as local buffers hold.
+  for (size_t first = 0; first < keys.size();) {
+    uint64_t bytes = received(first);
+    size_t end = first + 1;
+    while (end < keys.size() && bytes + received(end) <= buffers_.capacity()) {
+      bytes += received(end++);
+    }
+    std::vector<ErrorCode> codes;
+    auto handles = ReadSome(keys.subspan(first, end - first),
+                            {lookups.begin() + static_cast<std::ptrdiff_t>(first),
+                             lookups.begin() + static_cast<std::ptrdiff_t>(end)},
+                            {}, deadline, &codes);
+    for (size_t i = 0; i < handles.size(); ++i) take(first + i, std::move(handles[i]), codes[i]);
+    first = end;
+  }
 }
 
 std::vector<std::unique_ptr<ReadHandle>> PoolMember::ReadSome(
-    std::span<const std::string> keys, std::span<const std::span<std::byte>> into,
-    TimePoint deadline, std::vector<ErrorCode>* codes) {
+    std::span<const std::string> keys, std::vector<Lookup> lookups,
+    std::span<const std::span<std::byte>> into, TimePoint deadline, std::vector<ErrorCode>* codes) {
   std::vector<std::unique_ptr<ReadHandle>> handles(keys.size());
   codes->assign(keys.size(), kOk);
   std::vector<size_t> left(keys.size());
   std::iota(left.begin(), left.end(), 0);
-  std::vector<Lookup> lookups = LookUp(keys, deadline);
   for (int attempt = 1; !left.empty(); ++attempt) {
     const std::vector<size_t> stale =
         ReadFound(keys, left, lookups, into, deadline, handles, *codes);
@@ -325,7 +347,8 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
       into.push_back(buffers[i].size() == 1 ? buffers[i][0] : std::span<std::byte>());
     }
     std::vector<ErrorCode> codes;
-    const auto handles = ReadSome(keys.subspan(first, end - first), into, deadline, &codes);
+    const auto some = keys.subspan(first, end - first);
+    const auto handles = ReadSome(some, LookUp(some, deadline), into, deadline, &codes);
     for (size_t i = 0; i < handles.size(); ++i) {
       const MutableParts& buffer = buffers[first + i];
       if (handles[i] == nullptr) {

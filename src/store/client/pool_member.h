@@ -43,6 +43,7 @@ class PoolMember : public StoreClient {
   std::vector<std::unique_ptr<ReadHandle>> Read(std::span<const std::string> keys,
                                                 TimePoint deadline,
                                                 std::vector<ErrorCode>* codes) override;
+  void ReadEach(std::span<const std::string> keys, TimePoint deadline, TakeObject take) override;
   using StoreClient::Put;
   using StoreClient::ReadInto;
   std::vector<int64_t> ReadInto(std::span<const std::string> keys,
@@ -82,9 +83,10 @@ class PoolMember : public StoreClient {
   std::vector<Lookup> AskMaster(std::span<const std::string> keys, const CallContext& call);
   /// From memory where the lease still runs, the rest from the master.
   std::vector<Lookup> LookUp(std::span<const std::string> keys, TimePoint deadline);
-  /// As Read. Unless `into` is empty, it has a buffer for each key, maybe an empty one: what need
-  /// not stay where it is may be copied there.
+  /// As Read, of what LookUp found. Unless `into` is empty, it has a buffer for each key, maybe an
+  /// empty one: what need not stay where it is may be copied there.
   std::vector<std::unique_ptr<ReadHandle>> ReadSome(std::span<const std::string> keys,
+                                                    std::vector<Lookup> lookups,
                                                     std::span<const std::span<std::byte>> into,
                                                     TimePoint deadline,
                                                     std::vector<ErrorCode>* codes);

@@ -231,6 +231,37 @@ TEST_F(PoolMemberTest, PutsMoreThanLocalBuffersHold) {
   EXPECT_TRUE(owner.Holds("c", value));
 }
 
+TEST_F(PoolMemberTest, CopiesMoreThanLocalBuffersHold) {
+  Member owner(master_, 64 << 20), reader(master_, 0, "host-b");
+  const auto value = RandomBytes(9 << 20, 18);  // of two, one fits the 16 MiB
+  for (const char* key : {"a", "b", "c"}) ASSERT_EQ(owner.Put(key, value), kOk);
+  const std::vector<std::string> keys = {"a", "missing", "b", "c"};
+  std::vector<std::string> taken;
+  reader->ReadEach(keys, In(seconds(20)),
+                   [&](size_t i, std::unique_ptr<ReadHandle> handle, ErrorCode code) {
+                     EXPECT_EQ(code, keys[i] == "missing" ? kObjectNotFound : kOk);
+                     ASSERT_EQ(handle != nullptr, code == kOk);
+                     if (handle == nullptr) return;
+                     EXPECT_TRUE(std::ranges::equal(handle->bytes(), value));
+                     taken.push_back(keys[i]);
+                   });
+  EXPECT_EQ(taken, (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST_F(PoolMemberTest, DoesNotWaitForBuffersThatTheCallItselfKeeps) {
+  Member owner(master_, 64 << 20), reader(master_, 0, "host-b");
+  const auto value = RandomBytes(9 << 20, 18);
+  for (const char* key : {"a", "b"}) ASSERT_EQ(owner.Put(key, value), kOk);
+  std::vector<ErrorCode> codes;
+  auto handles =
+      reader->Read(std::vector<std::string>{"a", "b"}, In(std::chrono::hours(1)), &codes);
+  EXPECT_EQ(codes, (std::vector{kOk, kTransferFailed}));
+  ASSERT_NE(handles[0], nullptr);
+  EXPECT_TRUE(std::ranges::equal(handles[0]->bytes(), value));
+  handles.clear();
+  EXPECT_TRUE(reader.Holds("b", value));
+}
+
 TEST_F(PoolMemberTest, KeepsReplicasOnDistinctSegments) {
   Member first(master_, kSegment), second(master_, kSegment), reader(master_, 0);
   const auto value = RandomBytes(1'000'000, 5);

@@ -1,5 +1,7 @@
 #include "store/client/replica_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -25,6 +27,12 @@ ReplicaReader::Way ReplicaReader::WayTo(const ReplicaLocation& replica) const {
   if (replica.on_disk) return own ? Way::kOwnDisk : Way::kRemoteDisk;
   if (own) return Way::kOwn;
   return replica.segment->host_identity() == options_.host_identity ? Way::kMapped : Way::kRemote;
+}
+
+bool ReplicaReader::Receives(const FoundObject& object) const {
+  return std::all_of(
+      object.replicas.begin(), object.replicas.end(),
+      [this](const ReplicaLocation& replica) { return WayTo(replica) >= Way::kRemote; });
 }
 
 void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline) {
@@ -104,17 +112,19 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
   std::vector<absl::StatusOr<InFlight>> reads;
   std::map<std::string, bool> gone;  // by endpoint
   uint64_t ahead = 0;                // bytes in buffers that are free again soon
+  uint64_t kept = 0;                 // and in those that go to the caller
   const auto to_be_copied = [](const Attempt& attempt) {
     return attempt.wanted->into.empty() ? 0 : attempt.wanted->object->size;
   };
   for (size_t i = 0; i < attempts.size(); ++i) {
     while (reads.size() < attempts.size() && (ahead < kReadAhead || reads.size() < i + 2)) {
       const Attempt& next = attempts[reads.size()];
-      auto buffer = buffers_.Take(next.wanted->object->size, deadline);
+      auto buffer = TakeBuffer(next.wanted->object->size, kept, deadline);
       if (!buffer.ok()) {
         reads.push_back(buffer.status());
         continue;
       }
+      if (next.wanted->into.empty()) kept += next.wanted->object->size;
       reads.push_back(InFlight{{buffer->bytes, buffer->hold}, Start(next.replica, *buffer)});
       ahead += to_be_copied(next);
     }
@@ -128,6 +138,17 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
     Settle(attempts[i], Finish(attempts[i], read, deadline, gone), true);
     ahead -= to_be_copied(attempts[i]);
   }
+}
+
+absl::StatusOr<transfer::WritableBytes> ReplicaReader::TakeBuffer(uint64_t size, uint64_t kept,
+                                                                  TimePoint deadline) {
+  // Waiting for what this call itself keeps would be in vain.
+  if (kept > 0 && kept + size > buffers_.capacity()) {
+    return absl::ResourceExhaustedError(
+        fmt::format("the objects that one call keeps do not fit local_buffer_size {} together",
+                    buffers_.capacity()));
+  }
+  return buffers_.Take(size, deadline);
 }
 
 absl::StatusOr<transfer::ReadableBytes> ReplicaReader::Finish(const Attempt& attempt,

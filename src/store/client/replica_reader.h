@@ -50,6 +50,9 @@ class ReplicaReader {
     std::vector<ReplicaLocation> lost;
   };
 
+  /// Whether reading an object takes a local buffer.
+  bool Receives(const FoundObject& object) const;
+
   /// Reads all; those of one segment are asked for together, and transfers run side by side.
   void Read(std::vector<Wanted*> wanted, TimePoint deadline);
 
@@ -69,6 +72,9 @@ class ReplicaReader {
   void ReadOwn(const std::vector<Attempt>& attempts);
   void ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline);
   void ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline);
+  /// For an object, in a call that keeps so many bytes in other buffers.
+  absl::StatusOr<transfer::WritableBytes> TakeBuffer(uint64_t size, uint64_t kept,
+                                                     TimePoint deadline);
   /// Starts to fill a buffer from another host or from a disk.
   std::shared_ptr<transfer::Transfer> Start(const ReplicaLocation& replica,
                                             const transfer::WritableBytes& buffer);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -105,9 +106,19 @@ class StoreClient {
   virtual std::vector<int64_t> Find(std::span<const std::string> keys, const CallContext& call) = 0;
 
   /// Handles to the objects' bytes; null where missing or unreadable, with the reason in `codes`.
+  /// All live side by side: what local_buffer_bytes cannot hold beside what came before it in the
+  /// call is kTransferFailed at once.
   virtual std::vector<std::unique_ptr<ReadHandle>> Read(std::span<const std::string> keys,
                                                         TimePoint deadline,
                                                         std::vector<ErrorCode>* codes) = 0;
+
+  /// What becomes of an object: its place among the keys, a handle or null, and the reason.
+  using TakeObject =
+      absl::FunctionRef<void(size_t index, std::unique_ptr<ReadHandle> handle, ErrorCode code)>;
+  /// As Read, for bytes that are copied away: calls `take` once for each key, in their order, on
+  /// this thread. If it lets go of handles at once, objects may together be larger than
+  /// local_buffer_bytes.
+  virtual void ReadEach(std::span<const std::string> keys, TimePoint deadline, TakeObject take) = 0;
 
   /// Copies each object into its buffer, or scatters it over the buffer's parts; the number of
   /// bytes or a negative code. A buffer that is too small is kInvalidParams. After a timeout no
