@@ -99,7 +99,7 @@ TEST(MasterPut, RefusesAnEmptyKeyASizeOfNothingAndListsOfUnequalLength) {
   EXPECT_EQ(response.results(1).code(), kInvalidParams);
 }
 
-TEST(MasterPut, TakesAnyKeyOfUpToAKibibyte) {
+TEST(MasterPut, TakesAnyUtf8KeyOfUpToAKibibyte) {
   Pool pool;
   pool.Mount("a", kMegabyte);
   for (const std::string& key :
@@ -107,7 +107,11 @@ TEST(MasterPut, TakesAnyKeyOfUpToAKibibyte) {
     EXPECT_EQ(pool.Put("a", key, 100), kOk);
     EXPECT_EQ(pool.Get(key).size(), 100u);
   }
-  EXPECT_EQ(pool.Put("a", std::string(1025, 'k'), 100), kInvalidParams);
+  for (const std::string& key : {std::string(1025, 'k'), std::string(), std::string("cut \xe6\xa8"),
+                                 std::string("\xff"), std::string("surrogate \xed\xa0\x80")}) {
+    EXPECT_EQ(pool.Put("a", key, 100), kInvalidParams);
+    EXPECT_FALSE(pool.Exists(key));
+  }
   EXPECT_EQ(pool.Keys().size(), 3u);
 }
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "store/proto/message_limits.h"
+#include "store/master/object_key.h"
 
 namespace tandem::store {
 namespace {
@@ -48,9 +48,7 @@ ObjectCatalog::ObjectCatalog(const MasterOptions& options, SegmentTable& segment
       next_generation_(options.first_generation) {}
 
 ErrorCode ObjectCatalog::StartPut(const PutRequest& request, TimePoint now, const Object** put) {
-  if (request.key.empty() || request.key.size() > kMaxKeyBytes || request.size == 0) {
-    return kInvalidParams;
-  }
+  if (!IsObjectKey(request.key) || request.size == 0) return kInvalidParams;
   if (Object* known = index_.Find(request.key)) {
     if (known->state == Object::State::kComplete) return kObjectExists;
     if (now - known->put->started < options_.put_start_discard_timeout) return kReplicaNotReady;
@@ -252,7 +250,7 @@ bool ObjectCatalog::Register(const std::string& owner, const proto::HeldObject& 
                              TimePoint now) {
   const proto::Extent& extent = held.extent();
   MountedSegment* segment = segments_.Find(extent.segment());
-  if (segment == nullptr || segment->owner() != owner || held.key().empty() ||
+  if (segment == nullptr || segment->owner() != owner || !IsObjectKey(held.key()) ||
       extent.length() != held.size() ||
       clients_.AwaitsRemoval(owner, extent.generation(), extent.on_disk())) {
     return false;
