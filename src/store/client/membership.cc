@@ -229,6 +229,7 @@ bool Membership::Ping() {
   if (waits) {
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(options_.ping_interval);
     request.set_wait_milliseconds(static_cast<uint32_t>(wait.count()));
+    request.set_epoch(epoch_);
   }
   const auto response =
       master_.Ping(request, Deadline() + (waits ? options_.ping_interval : Duration::zero()));

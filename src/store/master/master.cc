@@ -111,6 +111,7 @@ void Master::Restore(const proto::Snapshot& snapshot) {
     if (segments_.Mount(request).code != kOk) continue;
     MountedSegment& segment = *segments_.Find(mounted.segment().name());
     segment.closed_until = now + options_.client_ttl;
+    segment.registering = true;
     // Until the owner tells its own, its clock is taken to be right.
     segment.grants.SetKey(mounted.grant_key());
     segment.grants.SetClock(GrantClockNow(), now);
@@ -293,7 +294,8 @@ proto::PingResponse Master::Ping(const proto::PingRequest& request) {
   catalog_.FreeLingering(request.client_id(), request.held_generations());
   // Whoever waits here would otherwise seem to be silent, also to itself: what an owner serves
   // readers with begins with a ping, and it hears of the next one's success only when that ends.
-  const TimePoint wait_until = std::min(WaitUntil(request.wait_milliseconds()),
+  const bool new_life = request.epoch() != epoch_;
+  const TimePoint wait_until = std::min(WaitUntil(new_life ? 0 : request.wait_milliseconds()),
                                         Clock::Real().Now() + options_.client_ttl / 4);
   const auto changed = clients_.Changed(request.client_id());
   changed->WaitUntil(mutex_, wait_until, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -681,6 +683,7 @@ void Master::Maintain() {
       Unmount(*segment);
     }
   }
+  if (!recovered_) registered_.NotifyAll();
   catalog_.ReleaseStalePuts(now);
   catalog_.offloading().Choose(now);
   catalog_.SweepRemembered(now);

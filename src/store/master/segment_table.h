@@ -46,7 +46,7 @@ struct MountedSegment {
   std::vector<uint64_t> handed_out;  ///< That the owner is at, in the order of their last use.
   /// Until then nothing new is placed here: the owner has yet to register what it holds.
   TimePoint closed_until = TimePoint::min();
-  /// Whether that owner lives, and is about to.
+  /// Whether that owner lives, or did so before the master was started, and is about to.
   bool registering = false;
 
   const std::string& name() const { return description.name(); }

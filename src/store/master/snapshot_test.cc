@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "store/master/snapshot_store.h"
 #include "store/master/snapshot_writer.h"
@@ -154,6 +155,44 @@ TEST_F(RestoreTest, LeavesTheLastWordToTheOwner) {
   EXPECT_EQ(later_.Ping("a").removed_size(), 0);
   EXPECT_EQ(later_.master.usage().allocated_bytes, 2 * 1024u);
   EXPECT_EQ(later_.Put("a", "put", 1000), kOk);
+}
+
+TEST_F(RestoreTest, CallsNothingAMissBeforeTheOwnersOfTheSnapshotAreBack) {
+  Save();
+  pool_.Put("a", "later", 1000);
+  const auto later_one = Held("later", pool_.Get("later", true));
+  Pool restarted{{.first_generation = 1'000'000, .recovery_time = std::chrono::milliseconds(1)}};
+  restarted.master.Restore(*Open()->Load());
+  std::future<int> got =
+      std::async(std::launch::async, [&] { return restarted.Get("later").code(); });
+  restarted.Mount("a", kMegabyte, true);
+  EXPECT_THAT(restarted.Register("a", {later_one}), IsEmpty());
+  EXPECT_EQ(got.get(), kOk);
+}
+
+TEST_F(RestoreTest, CallsItAMissOnceAnOwnerHasBeenAwayForItsTimeToLive) {
+  Save();
+  Pool restarted{{.first_generation = 1'000'000, .recovery_time = std::chrono::milliseconds(1)}};
+  restarted.master.Restore(*Open()->Load());
+  std::future<int> got =
+      std::async(std::launch::async, [&] { return restarted.Get("none").code(); });
+  restarted.Pass(std::chrono::seconds(11));
+  EXPECT_EQ(got.get(), kObjectNotFound);
+  EXPECT_TRUE(restarted.Keys().empty());
+}
+
+TEST_F(RestoreTest, AnswersMembersOfAnEarlierLifeAtOnce) {
+  proto::PingRequest ping;
+  ping.set_client_id("a");
+  ping.set_epoch(pool_.Ping("a").epoch());
+  ping.set_wait_milliseconds(60'000);
+  Save();
+  Restore();
+  const TimePoint give_up = Clock::Real().Now() + std::chrono::seconds(1);
+  const proto::PingResponse told = later_.master.Ping(ping);
+  // A quarter of client_ttl, 2.5 s, is what it would have waited for a removal.
+  EXPECT_LT(Clock::Real().Now(), give_up);
+  EXPECT_NE(told.epoch(), ping.epoch());
 }
 
 TEST_F(RestoreTest, ForgetsOwnersThatDoNotComeBack) {
