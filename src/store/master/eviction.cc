@@ -17,11 +17,27 @@ void EvictionOrder::Add(Object& object, TimePoint now) {
 }
 
 void EvictionOrder::Lease(Object& object, TimePoint now, TimePoint lease_until) {
+  Extend(object, now, lease_until, &Lists::leased);
+}
+
+void EvictionOrder::Hold(Object& object, TimePoint now, TimePoint lease_until) {
+  Extend(object, now, lease_until, &Lists::held);
+}
+
+void EvictionOrder::Extend(Object& object, TimePoint now, TimePoint lease_until,
+                           ObjectList Lists::*list) {
   object.last_used = now;
+  // A lease that ends later keeps its place in the order of ends.
+  const bool keeps_place = IsLeased(object) && object.lease.until() > lease_until;
   object.lease.Extend(lease_until);
-  if (object.list == nullptr) return;
+  if (object.list == nullptr || keeps_place) return;
   Unlist(object);
-  ListsOf(object).leased.Append(object);
+  (ListsOf(object).*list).Append(object);
+}
+
+bool EvictionOrder::IsLeased(const Object& object) {
+  const Lists& lists = ListsOf(object);
+  return object.list == &lists.leased || object.list == &lists.held;
 }
 
 void EvictionOrder::Remove(Object& object) {
@@ -35,6 +51,7 @@ void EvictionOrder::Queue(Object& object) {
 }
 
 void EvictionOrder::Settle(Object& object, TimePoint now) {
+  if (object.lease.active(now) && IsLeased(object)) return;
   if (object.list != nullptr) Unlist(object);
   if (object.lease.active(now)) return ListsOf(object).leased.Append(object);
   ListsOf(object).settled.Append(object);
@@ -43,10 +60,13 @@ void EvictionOrder::Settle(Object& object, TimePoint now) {
 
 Object* EvictionOrder::Oldest(TimePoint now, Lists& lists, Among among) {
   const bool undecided = among != Among::kSettled;
-  Object* leased = undecided ? lists.leased.front() : nullptr;
-  if (leased != nullptr && leased->lease.active(now)) leased = nullptr;
+  const auto if_ended = [now](Object* object) {
+    return object != nullptr && !object->lease.active(now) ? object : nullptr;
+  };
   Object* oldest = nullptr;
-  for (Object* head : {undecided ? lists.free.front() : nullptr, leased,
+  for (Object* head : {undecided ? lists.free.front() : nullptr,
+                       undecided ? if_ended(lists.leased.front()) : nullptr,
+                       undecided ? if_ended(lists.held.front()) : nullptr,
                        among == Among::kAll ? lists.queued.front() : nullptr,
                        among != Among::kUndecided ? lists.settled.front() : nullptr}) {
     if (head == nullptr) continue;

@@ -5,19 +5,22 @@
 namespace tandem::store {
 
 /// Complete objects in order of their last use, so that choosing what to evict costs O(1) however
-/// many objects there are. Objects with a lease stand in lists of their own: as every lease lasts
-/// equally long, the head of such a list is the first to be free of it. So do those whose way to
-/// disk has begun, or is over, as they would otherwise be looked at again and again by whoever
-/// searches for the next to go there. Hard-pinned objects and those without memory are never
-/// listed. Not synchronised.
+/// many objects there are. Objects with a lease stand in lists of their own, one for leases of
+/// lookups and one for those of holders: as all leases of a list last equally long, its head is the
+/// first to be free of it. So do those whose way to disk has begun, or is over, as they would
+/// otherwise be looked at again and again by whoever searches for the next to go there. Hard-pinned
+/// objects and those without memory are never listed. Not synchronised.
 class EvictionOrder {
  public:
   explicit EvictionOrder(Duration soft_pin_ttl) : soft_pin_ttl_(soft_pin_ttl) {}
 
   /// Lists an object as the last used.
   void Add(Object& object, TimePoint now);
-  /// Marks an object as the last used, with a lease until `lease_until`.
+  /// Marks an object as the last used, with a lease until `lease_until`: as long after `now` in all
+  /// calls.
   void Lease(Object& object, TimePoint now, TimePoint lease_until);
+  /// The same for one that a reader holds, with a duration of its own.
+  void Hold(Object& object, TimePoint now, TimePoint lease_until);
   void Remove(Object& object);
 
   /// A listed object waits for its owner to store it.
@@ -36,11 +39,13 @@ class EvictionOrder {
 
  private:
   struct Lists {
-    ObjectList free, leased, queued, settled;
+    ObjectList free, leased, held, queued, settled;
   };
   static Object* Oldest(TimePoint now, Lists& lists, Among among);
   Lists& ListsOf(const Object& object) { return object.soft_pin ? soft_pinned_ : normal_; }
+  bool IsLeased(const Object& object);
   void Unlist(Object& object);
+  void Extend(Object& object, TimePoint now, TimePoint lease_until, ObjectList Lists::*list);
 
   const Duration soft_pin_ttl_;
   Lists normal_, soft_pinned_;

@@ -111,6 +111,23 @@ TEST_F(EvictionTest, NeverTakesWhatAReaderHoldsMapped) {
   EXPECT_EQ(pool_.Remove(Key(0)), kOk);
 }
 
+TEST(Eviction, TakesWhatHasNoLeaseAnyMoreWhileALongerOneLasts) {
+  Pool pool(
+      {.lease_ttl = seconds(1), .eviction_high_watermark_ratio = 1, .client_ttl = seconds(10)});
+  pool.Mount("a", 3 * kUnit);
+  for (const char* key : {"held", "read", "read too"}) ASSERT_EQ(pool.Put("a", key, kUnit), kOk);
+  proto::PingRequest ping;
+  ping.set_client_id("a");
+  ping.add_held_generations(pool.Get("held", true).extents(0).generation());
+  pool.master.Ping(ping);
+  for (const char* key : {"read", "read too"}) ASSERT_EQ(pool.Get(key).code(), kOk);
+  EXPECT_EQ(pool.Put("a", "none has ended", kUnit), kNoSpace);
+  pool.clock.Advance(seconds(2));
+  EXPECT_EQ(pool.Put("a", "new", kUnit), kOk);
+  EXPECT_TRUE(pool.Exists("held"));
+  EXPECT_FALSE(pool.Exists("read"));
+}
+
 TEST(Eviction, OfManyObjectsGoesInSlicesThatOthersGetBetween) {
   Pool pool({.eviction_ratio = 0.5});
   pool.Mount("a", 10'000 * uint64_t{64});

@@ -431,7 +431,7 @@ void ObjectCatalog::Hold(const std::string& owner, uint64_t generation, TimePoin
     Object& object = *occupant->second;
     if (object.state != Object::State::kComplete) continue;
     // Until the owner's next word, or the loss of its segment.
-    eviction_order_.Lease(object, now, now + std::max(options_.lease_ttl, options_.client_ttl));
+    eviction_order_.Hold(object, now, now + std::max(options_.lease_ttl, options_.client_ttl));
   }
 }
 
