@@ -1,23 +1,22 @@
 #!/bin/sh
-# Builds the fuzz targets with clang, ASan and UBSan, and runs them one after the other:
-# run_fuzzers.sh [SECONDS_IN_ALL]
-# The inputs are drawn from FUZZ_SEED (default 1, so that a change is judged by much the same inputs
-# whenever it is tried); 0 draws others each time, for long runs that look for more.
+# Builds the fuzz targets with clang, ASan and UBSan, and runs as many at a time as there are
+# processors: run_fuzzers.sh [SECONDS_FOR_MODEL_FILES [SECONDS_FOR_EACH_OTHER]]
+# Prints how many inputs each has tried, and what one that fails has printed, when it ends. Fails if
+# one does, after all have run.
 set -eu
 cd "$(dirname "$0")/.."
-total=${1:-60}
+model_files=${1:-60}
+others=${2:-3}
 
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --target fuzzers
-set -- build-fuzz/bin/*_fuzz
-each=$((total / $#))
-[ "$each" -gt 0 ] || each=1
-for fuzzer; do
-  name=$(basename "$fuzzer")
-  echo "$name: $each s"
-  mkdir -p "build-fuzz/corpus/$name"
-  seeds=fuzz/corpus/${name%_fuzz}
-  [ -d "$seeds" ] || seeds=
-  "$fuzzer" -seed="${FUZZ_SEED:-1}" -max_total_time="$each" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
-    -artifact_prefix=build-fuzz/ "build-fuzz/corpus/$name" $seeds
-done
+
+# Parsers of files that users download get more; they come first, so that the short ones fill the end.
+long="chat_template_fuzz gguf_fuzz safetensors_fuzz tokenizer_json_fuzz"
+{
+  for name in $long; do echo "$name $model_files"; done
+  for path in build-fuzz/bin/*_fuzz; do
+    name=$(basename "$path")
+    case " $long " in *" $name "*) ;; *) echo "$name $others" ;; esac
+  done
+} | xargs -n 2 -P "$(nproc)" scripts/run_fuzzer.sh

@@ -14,10 +14,18 @@ namespace tandem::model::jinja {
 /// recursion.
 class RenderBudget {
  public:
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  // An instrumented rendering that goes to the usual bounds takes seconds, and a fuzzer that has
+  // found one mutates it for the rest of its run.
+  static constexpr int64_t kMaxSteps = 30'000;
+  static constexpr size_t kMaxTextBytes = size_t{1} << 20;
+  static constexpr size_t kMaxElements = 10'000;
+#else
   static constexpr int64_t kMaxSteps = 3'000'000;
-  static constexpr size_t kBytesPerStep = 64;
   static constexpr size_t kMaxTextBytes = size_t{64} << 20;
   static constexpr size_t kMaxElements = 1'000'000;
+#endif
+  static constexpr size_t kBytesPerStep = 64;
   static constexpr int kMaxValueDepth = 100;
   static constexpr int kMaxRecursion = 400;
 
