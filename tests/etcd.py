@@ -4,7 +4,8 @@ import pathlib
 import shutil
 import socket
 import subprocess
-import unittest
+
+import harness
 
 
 def free_port():
@@ -18,7 +19,7 @@ class Etcd:
 
     def __init__(self, directory):
         if shutil.which("etcd") is None:
-            raise unittest.SkipTest("etcd is not installed (Debian's etcd-server)")
+            raise harness.missing("etcd is not installed (Debian's etcd-server)")
         self.endpoint, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         directory = pathlib.Path(directory)
         with open(directory / "etcd.log", "ab") as log:

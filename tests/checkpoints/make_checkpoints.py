@@ -14,8 +14,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 try:
     import numpy as np
 except ImportError:
-    print("numpy is missing: tests/requirements.txt")
-    sys.exit(77)
+    print("skipped: numpy is missing: tests/requirements.txt")
+    sys.exit(1 if "TANDEM_REQUIRE_TEST_SETUP" in os.environ else 77)
 
 from checkpoint_files import (is_made, mark_made, quantize_gptq, source_stamp, to_bfloat16,
                               write_checkpoint)

@@ -12,10 +12,11 @@ except ImportError:
     openai = None
 
 
-@unittest.skipIf(openai is None, "the openai package is not installed; `make test` installs it")
 class OpenAiClientTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        if openai is None:
+            raise harness.missing("the openai package is not installed; `make test` installs it")
         cls.d = cls.enterClassContext(harness.Deployment(serve_flags=["--api-key=secret"]))
         cls.client = openai.OpenAI(base_url=f"http://127.0.0.1:{cls.d.proxy.port}/v1",
                                    api_key="secret", max_retries=0, timeout=60 * harness.PATIENCE)

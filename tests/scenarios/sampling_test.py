@@ -15,10 +15,11 @@ PROMPT = "The capital of France is"
 END = 2  # <|im_end|>
 
 
-@unittest.skipIf(openai is None, "the openai package is not installed; `make test` installs it")
 class SamplingTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        if openai is None:
+            raise harness.missing("the openai package is not installed; `make test` installs it")
         cls.d = cls.enterClassContext(harness.Deployment(
             prefillers=0, decoders=0, single=True, proxy=False,
             serve_flags=["--enable-prefix-caching", "--max-model-len=512"]))

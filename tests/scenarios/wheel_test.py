@@ -34,7 +34,7 @@ class WheelTest(PythonStoreCase):
         try:
             import scikit_build_core  # noqa: F401
         except ImportError:
-            self.skipTest("scikit-build-core is not installed; see tests/requirements.txt")
+            raise harness.missing("scikit-build-core is not installed; see tests/requirements.txt")
         directory = pathlib.Path(self.directory.name)
         self.run_tool(sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps",
                       f"--wheel-dir={directory}", harness.SOURCE)
