@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "model/decoder.h"
-#include "model/safetensors_model.h"
 #include "model/testing/files.h"
 #include "model/testing/golden.h"
 #include "model/testing/test_sequence.h"
+#include "model/weight_source.h"
 
 namespace tandem::model {
 namespace {
@@ -25,7 +25,8 @@ using testing::TestSequence;
 const std::string kFixtures = std::string(TANDEM_SOURCE_DIR) + "/../shared/fixtures";
 
 /// Small random checkpoints against what a reference computed with them in float32: one that
-/// transformers made, and those that tests/checkpoints/make_checkpoints.py makes and computes.
+/// transformers made, and those that make_checkpoints.py and make_gguf_checkpoints.py in
+/// tests/checkpoints/ make and compute.
 class CheckpointGolden : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -96,7 +97,7 @@ class CheckpointGolden : public ::testing::TestWithParam<std::string> {
 
   std::string directory_;
   boost::json::value golden_;
-  std::unique_ptr<SafetensorsModel> weights_;
+  std::unique_ptr<WeightSource> weights_;
   std::unique_ptr<Decoder> decoder_;
 };
 
@@ -112,16 +113,17 @@ TEST_P(CheckpointGolden, KvOfPrefill) { ExpectKv(TokenPath::kPrefill); }
 
 TEST_P(CheckpointGolden, KvOfDecode) { ExpectKv(TokenPath::kDecode); }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, CheckpointGolden,
-                         ::testing::Values(kFixtures + "/tiny-qwen2-gptq", "llama3_bf16",
-                                           "llama_linear_gptq", "mistral_f32",
-                                           "qwen2_gptq_act_order", "qwen2_gptq_v2", "qwen3_f16",
-                                           "qwen3_gptq_act_order"),
-                         [](const auto& info) {
-                           const std::string name =
-                               std::filesystem::path(info.param).filename().string();
-                           return name == "tiny-qwen2-gptq" ? "transformers_qwen2_gptq" : name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, CheckpointGolden,
+    ::testing::Values(kFixtures + "/tiny-qwen2-gptq", "gguf_llama3_q8_0", "gguf_llama_linear_f16",
+                      "gguf_mistral_q4_k_m", "gguf_qwen2_q4_1", "gguf_qwen2_q5_k_m",
+                      "gguf_qwen3_bf16", "gguf_qwen3_q4_k_m", "llama3_bf16", "llama_linear_gptq",
+                      "mistral_f32", "qwen2_gptq_act_order", "qwen2_gptq_v2", "qwen3_f16",
+                      "qwen3_gptq_act_order"),
+    [](const auto& info) {
+      const std::string name = std::filesystem::path(info.param).filename().string();
+      return name == "tiny-qwen2-gptq" ? "transformers_qwen2_gptq" : name;
+    });
 
 }  // namespace
 }  // namespace tandem::model

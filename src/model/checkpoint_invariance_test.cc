@@ -18,7 +18,7 @@ class CheckpointInvariance : public ::testing::TestWithParam<const char*> {};
 TEST_P(CheckpointInvariance, RandomSchedulesGiveTheSameBits) {
   const std::string directory = std::string(TANDEM_CHECKPOINTS "/") + GetParam();
   if (!testing::ReadFile(directory + "/config.json")) GTEST_SKIP() << "no " << directory;
-  std::vector<std::unique_ptr<SafetensorsModel>> weights;
+  std::vector<std::unique_ptr<WeightSource>> weights;
   std::vector<std::unique_ptr<Decoder>> decoders;
   for (const auto& [threads, options] :
        {std::pair{1, DecoderOptions{}}, {2, DecoderOptions{}}, {3, DecoderOptions{0}}}) {

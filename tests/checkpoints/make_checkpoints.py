@@ -122,6 +122,10 @@ def make(directory, config, dtype, gptq, shards, random):
             "quant_method": "gptq", "bits": 4, "group_size": group_size, "sym": sym,
             "desc_act": act_order, "checkpoint_format": "gptq" if zero_offset else "gptq_v2"}
     write_checkpoint(directory, stored_config, tensors, shards)
+    write_golden(directory, config, values, random)
+
+
+def write_golden(directory, config, values, random):
     model = ReferenceModel(config, values)
     prompts = [random.integers(0, config["vocab_size"], size) for size in (5, 24, 150)]
     golden = {"cases": [golden_case(model, prompt, 12) for prompt in prompts]}

@@ -15,18 +15,16 @@ try:
     import gguf
     import numpy as np
 except ImportError:
-    print("numpy or gguf is missing: tests/requirements.txt")
-    sys.exit(77)
+    print("skipped: numpy or gguf is missing: tests/requirements.txt")
+    sys.exit(1 if "TANDEM_REQUIRE_TEST_SETUP" in os.environ else 77)
 
 from checkpoint_files import (is_made, mark_made, quantize_gptq, source_stamp, to_bfloat16,
                               write_checkpoint)
+from gguf_files import MODULES, half_rows
 from reference_model import ReferenceModel, log_softmax, positions
 
 GROUP_SIZE = 64
-MODULES = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-           "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
-           "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-           "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+HUGGING_FACE_NAMES = {gguf_module: module for module, gguf_module in MODULES.items()}
 TENSORS = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
 
 
@@ -45,12 +43,6 @@ def read_config(reader):
             "rope_theta": field("rope.freq_base"), "tie_word_embeddings": True, "eos_token_id": 2}
 
 
-def half_pairs(weight, heads):
-    """Undoes GGUF's order of q's and k's rows, which rotates neighbours."""
-    rows, inputs = weight.shape
-    return weight.reshape(heads, rows // heads // 2, 2, inputs).swapaxes(1, 2).reshape(rows, inputs)
-
-
 def read_weights(reader, config):
     weights = {}
     for tensor in reader.tensors:
@@ -58,10 +50,10 @@ def read_weights(reader, config):
         name = TENSORS.get(tensor.name)
         if name is None:
             _, layer, module, part = tensor.name.split(".")
-            name = f"model.layers.{layer}.{MODULES[module]}.{part}"
+            name = f"model.layers.{layer}.{HUGGING_FACE_NAMES[module]}.{part}"
             if module in ("attn_q", "attn_k"):
                 heads = config["num_attention_heads" if module == "attn_q" else "num_key_value_heads"]
-                values = half_pairs(values, heads)
+                values = half_rows(values, heads)
         weights[name] = values
     return weights
 
@@ -89,7 +81,7 @@ def teacher_forced(model, ids):
 def main():
     model_path, golden_path, directory = map(pathlib.Path, sys.argv[1:])
     if not model_path.exists() or not golden_path.exists():
-        print(f"no {model_path} or {golden_path}")
+        print(f"skipped: no {model_path} or {golden_path}")
         sys.exit(77)
     stamp = source_stamp(model_path, golden_path)
     ids = json.loads(golden_path.read_text())["teacher_forced"][0]["prompt_ids"]

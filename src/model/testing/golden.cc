@@ -7,10 +7,13 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "base/status.h"
 #include "compute/float_conversion.h"
+#include "model/gguf_model.h"
 #include "model/hf_config.h"
+#include "model/safetensors_model.h"
 #include "model/testing/files.h"
 #include "model/testing/test_sequence.h"
 
@@ -79,14 +82,31 @@ double RelativeKvError(std::span<const std::byte> computed, compute::DataType dt
   return std::sqrt(error_squares / squares);
 }
 
-absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(const std::string& directory, int threads,
-                                                const DecoderOptions& options) {
+namespace {
+
+absl::StatusOr<ModelConfig> OpenWeights(const std::string& directory,
+                                        std::unique_ptr<WeightSource>* weights) {
+  const std::string gguf = directory + "/model.gguf";
+  if (std::filesystem::exists(gguf)) {
+    ASSIGN_OR_RETURN(auto model, GgufModel::Open(gguf));
+    const ModelConfig config = model->config();
+    *weights = std::move(model);
+    return config;
+  }
   const auto text = ReadFile(directory + "/config.json");
   if (!text) return absl::NotFoundError(directory + "/config.json");
   ASSIGN_OR_RETURN(const auto config, ParseHfConfig(*text));
+  ASSIGN_OR_RETURN(*weights, SafetensorsModel::Open(directory, config.model));
+  return config.model;
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(const std::string& directory, int threads,
+                                                const DecoderOptions& options) {
   LoadedCheckpoint loaded;
-  ASSIGN_OR_RETURN(loaded.weights, SafetensorsModel::Open(directory, config.model));
-  ASSIGN_OR_RETURN(loaded.decoder, Decoder::Load(config.model, *loaded.weights, threads, options));
+  ASSIGN_OR_RETURN(const ModelConfig config, OpenWeights(directory, &loaded.weights));
+  ASSIGN_OR_RETURN(loaded.decoder, Decoder::Load(config, *loaded.weights, threads, options));
   return loaded;
 }
 

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "compute/data_type.h"
 #include "model/decoder.h"
-#include "model/safetensors_model.h"
+#include "model/weight_source.h"
 
 namespace tandem::model::testing {
 
@@ -46,11 +46,11 @@ double RelativeKvError(std::span<const std::byte> computed, compute::DataType dt
 
 /// A checkpoint's weights, and what computes with them.
 struct LoadedCheckpoint {
-  std::unique_ptr<SafetensorsModel> weights;
+  std::unique_ptr<WeightSource> weights;
   std::unique_ptr<Decoder> decoder;
 };
 
-/// Loads a directory of safetensors with its config.json.
+/// Loads a directory's model.gguf, else its safetensors with their config.json.
 absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(const std::string& directory, int threads = 2,
                                                 const DecoderOptions& options = {});
 
