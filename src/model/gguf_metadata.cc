@@ -139,6 +139,15 @@ std::optional<int64_t> LoadInteger(GgufType type, std::span<const std::byte> byt
   }
 }
 
+/// Nothing for a type that is no number.
+std::optional<double> LoadNumber(GgufType type, std::span<const std::byte> bytes) {
+  if (type == GgufType::kFloat32) return Load<float>(bytes);
+  if (type == GgufType::kFloat64) return Load<double>(bytes);
+  const std::optional<int64_t> integer = LoadInteger(type, bytes);
+  if (!integer) return std::nullopt;
+  return static_cast<double>(*integer);
+}
+
 absl::Status WrongType(std::string_view key, const GgufValue& value, std::string_view accepted) {
   std::string found(TypeName(value.type));
   if (value.type == GgufType::kArray) found += fmt::format(" of {}", TypeName(value.element_type));
@@ -179,11 +188,9 @@ absl::StatusOr<int64_t> GgufMetadata::Integer(std::string_view key) const {
 
 absl::StatusOr<double> GgufMetadata::Number(std::string_view key) const {
   ASSIGN_OR_RETURN(const GgufValue value, Find(key));
-  if (value.type == GgufType::kFloat32) return Load<float>(value.bytes);
-  if (value.type == GgufType::kFloat64) return Load<double>(value.bytes);
-  const std::optional<int64_t> integer = LoadInteger(value.type, value.bytes);
-  if (!integer) return WrongType(key, value, "a number");
-  return static_cast<double>(*integer);
+  const std::optional<double> number = LoadNumber(value.type, value.bytes);
+  if (!number) return WrongType(key, value, "a number");
+  return *number;
 }
 
 absl::StatusOr<bool> GgufMetadata::Bool(std::string_view key) const {
@@ -225,6 +232,20 @@ absl::StatusOr<std::vector<int64_t>> GgufMetadata::Integers(std::string_view key
     integers.push_back(*integer);
   }
   return integers;
+}
+
+absl::StatusOr<std::vector<double>> GgufMetadata::Numbers(std::string_view key) const {
+  ASSIGN_OR_RETURN(const GgufValue value, Find(key));
+  if (value.type != GgufType::kArray) return WrongType(key, value, "array of numbers");
+  std::vector<double> numbers;
+  numbers.reserve(value.count);
+  const size_t size = LeastBytes(value.element_type);
+  for (uint64_t i = 0; i < value.count; ++i) {
+    const auto number = LoadNumber(value.element_type, value.bytes.subspan(i * size));
+    if (!number) return WrongType(key, value, "array of numbers");
+    numbers.push_back(*number);
+  }
+  return numbers;
 }
 
 }  // namespace tandem::model

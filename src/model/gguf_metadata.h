@@ -51,6 +51,7 @@ class GgufMetadata {
   absl::StatusOr<std::string_view> String(std::string_view key) const;
   absl::StatusOr<std::vector<std::string_view>> Strings(std::string_view key) const;
   absl::StatusOr<std::vector<int64_t>> Integers(std::string_view key) const;
+  absl::StatusOr<std::vector<double>> Numbers(std::string_view key) const;
 
  private:
   absl::StatusOr<GgufValue> Find(std::string_view key) const;

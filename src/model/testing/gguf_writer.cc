@@ -88,6 +88,13 @@ void GgufWriter::AddInt32s(std::string_view key, std::span<const int32_t> values
   for (const int32_t value : values) Append(metadata_, value);
 }
 
+void GgufWriter::AddFloat32s(std::string_view key, std::span<const float> values) {
+  AddKey(key, GgufType::kArray);
+  Append(metadata_, GgufType::kFloat32);
+  Append<uint64_t>(metadata_, values.size());
+  for (const float value : values) Append(metadata_, value);
+}
+
 void GgufWriter::AddTensor(std::string_view name, WeightType type, int64_t rows, int64_t columns,
                            std::string_view bytes) {
   ++tensors_;

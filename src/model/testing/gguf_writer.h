@@ -20,6 +20,7 @@ class GgufWriter {
   void AddString(std::string_view key, std::string_view value);
   void AddStrings(std::string_view key, std::span<const std::string> values);
   void AddInt32s(std::string_view key, std::span<const int32_t> values);
+  void AddFloat32s(std::string_view key, std::span<const float> values);
 
   /// `bytes` holds `rows` rows of RowBytes(type, columns). rows 0 writes a vector of one dimension.
   void AddTensor(std::string_view name, WeightType type, int64_t rows, int64_t columns,

@@ -46,7 +46,8 @@ BytePairEncoder::BytePairEncoder(const std::array<int32_t, 256>& byte_tokens,
   merges_.reserve(merges.size());
   int32_t rank = 0;
   for (const Merge& merge : merges) {
-    merges_.try_emplace(PairKey(merge.left, merge.right), RankedMerge{rank++, merge.result});
+    if (!merge.ties_with_previous) ++rank;
+    merges_.try_emplace(PairKey(merge.left, merge.right), RankedMerge{rank, merge.result});
   }
 }
 

@@ -15,6 +15,7 @@ struct Merge {
   int32_t left;
   int32_t right;
   int32_t result;
+  bool ties_with_previous = false;  ///< Has the rank of the merge before it.
 };
 
 /// Byte-pair encoding of one word: begins with the token of each byte and applies the merges, those

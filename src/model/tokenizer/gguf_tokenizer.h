@@ -8,8 +8,8 @@
 
 namespace tandem::model {
 
-/// The tokenizer in a GGUF file's metadata (tokenizer.ggml.*), of model "gpt2". The result owns
-/// what it needs. InvalidArgument names the key, its value and what is accepted.
+/// The tokenizer in a GGUF file's metadata (tokenizer.ggml.*), of model "gpt2" or "llama". The
+/// result owns what it needs. InvalidArgument names the key, its value and what is accepted.
 absl::StatusOr<std::unique_ptr<Tokenizer>> ReadGgufTokenizer(const GgufMetadata& metadata);
 
 }  // namespace tandem::model

@@ -56,7 +56,7 @@ TEST(GgufTokenizer, ReplacesBrokenUtf8) {
 
 TEST(GgufTokenizer, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(ErrorOf(With("gpt2", "bert")),
-              HasSubstr("tokenizer.ggml.model is \"bert\"; accepted: \"gpt2\""));
+              HasSubstr("tokenizer.ggml.model is \"bert\"; accepted: \"gpt2\" or \"llama\""));
   EXPECT_THAT(ErrorOf(With("smollm", "mystic")), HasSubstr("tokenizer.ggml.pre is \"mystic\"; "));
   EXPECT_THAT(ErrorOf(With("Ġ t", "Ġ_t")),
               HasSubstr("tokenizer.ggml.merges, element 0: \"Ġ_t\" is no merge"));

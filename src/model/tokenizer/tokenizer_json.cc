@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <string>
@@ -11,10 +10,10 @@
 #include "base/status.h"
 #include "model/json_reader.h"
 #include "model/tokenizer/bpe_tokenizer.h"
+#include "model/tokenizer/sentencepiece_parts.h"
 #include "model/tokenizer/sentencepiece_steps.h"
 #include "model/tokenizer/sentencepiece_tokenizer.h"
 #include "model/tokenizer/tokenizer_json_splitters.h"
-#include "model/tokenizer/utf8.h"
 #include "model/tokenizer/vocabulary.h"
 
 namespace tandem::model {
@@ -281,35 +280,19 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> MakeSentencePiece(const JsonReader& r
                                                              CommonParts common) {
   ASSIGN_OR_RETURN(const PrependSpace prepend_space, ReadPrependSpace(root));
   ASSIGN_OR_RETURN(const bool strip_first_space, ReadStripsFirstSpace(root));
-  std::array<int32_t, 256> byte_tokens;
-  for (int byte = 0; byte < 256; ++byte) {
-    const std::string token = fmt::format("<0x{:02X}>", byte);
-    const auto found = common.ids.find(token);
-    if (found == common.ids.end()) {
-      return absl::InvalidArgumentError(
-          fmt::format("model.vocab has no token {}, which byte_fallback makes use of", token));
-    }
-    byte_tokens[byte] = found->second;
-  }
-  StringMap<std::string, int32_t> characters;
-  for (const auto& [token, id] : common.ids) {
-    if (!token.empty() && FirstCharacter(token).size == token.size()) characters.emplace(token, id);
-  }
   TokenTable table = MakeTable(common.ids, common.added);
   for (const auto& [token, id] : common.ids) table.SetBytes(id, SentencePieceBytes(token));
   for (const AddedToken& token : common.added) table.SetBytes(token.id, token.content);
-  return std::make_unique<SentencePieceTokenizer>(
-      SentencePieceParts{.tokens = std::move(table),
-                         .added_tokens = AddedTokens(std::move(common.added), Normalization::kNone),
-                         .encoder = BytePairEncoder(byte_tokens, common.merges),
-                         .characters = std::move(characters),
-                         .byte_tokens = byte_tokens,
-                         .prepend_space = prepend_space,
-                         .strip_first_space = strip_first_space,
-                         .prefix = std::move(common.special.prefix),
-                         .suffix = std::move(common.special.suffix),
-                         .bos_token_id = common.bos,
-                         .eos_token_id = common.eos});
+  ASSIGN_OR_RETURN(
+      SentencePieceParts parts,
+      MakeSentencePieceParts(std::move(table), common.ids, common.merges, std::move(common.added)));
+  parts.prepend_space = prepend_space;
+  parts.strip_first_space = strip_first_space;
+  parts.prefix = std::move(common.special.prefix);
+  parts.suffix = std::move(common.special.suffix);
+  parts.bos_token_id = common.bos;
+  parts.eos_token_id = common.eos;
+  return std::make_unique<SentencePieceTokenizer>(std::move(parts));
 }
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> ReadTokenizer(const JsonReader& root,
