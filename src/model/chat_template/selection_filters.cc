@@ -15,6 +15,13 @@ namespace {
 
 using Result = absl::StatusOr<Value>;
 
+/// What selection and map go through: nothing for a value that counts as false, even for one that
+/// cannot be iterated over, like none.
+absl::StatusOr<std::vector<Value>> ElementsIfTrue(Runtime& runtime, const Value& value) {
+  if (!value.IsTrue()) return std::vector<Value>();
+  return Elements(runtime, value);
+}
+
 /// Whether an element fulfils the test that `arguments` name first; its truth value without one.
 absl::StatusOr<bool> Fulfils(Runtime& runtime, const Value& element, const Arguments& arguments) {
   if (arguments.positional().empty()) return element.IsTrue();
@@ -31,7 +38,7 @@ Result Select(Runtime& runtime, const Value& value, const Arguments& arguments) 
     return Problem("the argument \"attribute\" is missing");
   }
   const Arguments test = arguments.WithoutFirst(kOfAttribute ? 1 : 0);
-  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(runtime, value));
+  ASSIGN_OR_RETURN(std::vector<Value> elements, ElementsIfTrue(runtime, value));
   std::vector<Value> kept;
   for (Value& element : elements) {
     Value tested = element;
@@ -56,7 +63,7 @@ Result MapAttribute(Runtime& runtime, std::vector<Value> elements, const Argumen
 
 /// map('filter', arguments...) or map(attribute='name', default=...).
 Result Map(Runtime& runtime, const Value& value, const Arguments& arguments) {
-  ASSIGN_OR_RETURN(std::vector<Value> elements, Elements(runtime, value));
+  ASSIGN_OR_RETURN(std::vector<Value> elements, ElementsIfTrue(runtime, value));
   if (arguments.positional().empty()) {
     if (arguments.keyword().empty() || arguments.keyword()[0].first != "attribute") {
       return Problem("map: accepted: the name of a filter, or attribute=");
