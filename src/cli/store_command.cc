@@ -119,7 +119,8 @@ void AddCommands(CLI::App& app, StoreFlags& flags) {
 
   CLI::App* top = app.add_subcommand("top", "show the pool again and again until stopped");
   top->add_option("--metrics", flags.top.metrics,
-                  "HOST:PORT of the master's --metrics_port (default: 9003 of its host)");
+                  "HOST:PORT of the master's --metrics_port, of several all, with commas (default: "
+                  "9003 of each one's host)");
   top->add_option("--interval", flags.top.interval_seconds, "seconds")
       ->transform(Number(0.01, 3600))
       ->capture_default_str();

@@ -50,16 +50,21 @@ std::string FormatBytes(double bytes) {
 
 double Share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
-std::string MetricsUrl(const TopOptions& options, const Security& security) {
-  const std::string scheme = security.tls ? "https" : "http";
-  if (!options.metrics.empty()) return fmt::format("{}://{}/metrics", scheme, options.metrics);
-  const std::string& master = options.common.master;
-  return fmt::format("{}://{}:9003/metrics", scheme, master.substr(0, master.rfind(':')));
+/// Of each master, the leader among them.
+std::vector<std::string> MetricsUrls(const TopOptions& options, const Security& security) {
+  const bool named = !options.metrics.empty();
+  std::vector<std::string> urls;
+  for (const absl::string_view address :
+       absl::StrSplit(named ? options.metrics : options.common.master, ',')) {
+    const std::string host(address.substr(0, address.rfind(':')));
+    urls.push_back(fmt::format("{}://{}", security.tls ? "https" : "http",
+                               named ? std::string(address) : host + ":9003"));
+  }
+  return urls;
 }
 
-absl::StatusOr<Metrics> FetchMetrics(http::Client& client, const TopOptions& options,
-                                     const Security& security) {
-  const std::string url = MetricsUrl(options, security);
+absl::StatusOr<std::string> Fetch(http::Client& client, const std::string& url,
+                                  const TopOptions& options, const Security& security) {
   http::ClientRequest request{
       .url = url, .total_timeout = std::chrono::seconds(options.common.timeout_seconds)};
   if (!security.token.empty()) {
@@ -72,7 +77,23 @@ absl::StatusOr<Metrics> FetchMetrics(http::Client& client, const TopOptions& opt
                     response.ok() ? fmt::format("status {}", response->status)
                                   : std::string(response.status().message())));
   }
-  return ParseMetrics(response->body);
+  return response->body;
+}
+
+absl::StatusOr<Metrics> FetchMetrics(http::Client& client, const TopOptions& options,
+                                     const Security& security) {
+  const std::vector<std::string> urls = MetricsUrls(options, security);
+  absl::Status status = absl::UnavailableError("none of the masters leads at the moment");
+  for (const std::string& url : urls) {
+    if (urls.size() > 1) {
+      const auto role = Fetch(client, url + "/role", options, security);
+      if (!role.ok()) status = role.status();
+      if (!role.ok() || *role != "leader\n") continue;
+    }
+    ASSIGN_OR_RETURN(const std::string text, Fetch(client, url + "/metrics", options, security));
+    return ParseMetrics(text);
+  }
+  return status;
 }
 
 absl::StatusOr<std::vector<SegmentView>> FetchSegments(store::MasterClient& master,

@@ -12,7 +12,9 @@ namespace tandem::cli {
 
 struct TopOptions {
   StoreOptions common;
-  std::string metrics;  ///< "host:port" of the master's --metrics_port; empty: 9003 of its host.
+  /// "host:port" of the master's --metrics_port, of several all, with commas; empty: 9003 of each
+  /// one's host.
+  std::string metrics;
   double interval_seconds = 1;
   int count = 0;  ///< Views to show; 0 shows them until a signal comes.
 };

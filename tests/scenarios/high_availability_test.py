@@ -2,6 +2,7 @@
 it dies or stands still."""
 
 import http.client
+import json
 import os
 import pathlib
 import signal
@@ -74,6 +75,16 @@ class HighAvailabilityTest(unittest.TestCase):
     def assert_all_is_there(self, values):
         for key, value in values.items():
             self.assertEqual(self.store("get", key).stdout, value)
+
+    def test_top_shows_the_pool_of_the_one_that_leads(self):
+        for key in ("a", "b"):
+            self.put(key, b"x" * 1000)
+        metrics = ",".join(f"127.0.0.1:{m.ports['metrics']}" for m in self.masters)
+        result = self.store("--json", "top", f"--metrics={metrics}", "--count=1")
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        view = json.loads(result.stdout)
+        self.assertEqual(view["objects"], 2)
+        self.assertEqual(len(view["segments"]), 2)
 
     def test_one_leads_and_clients_follow_it(self):
         values = {f"key{i}": os.urandom(10_000 + i) for i in range(6)}
