@@ -56,6 +56,7 @@ class StoreCommandTest(unittest.TestCase):
         with urllib.request.urlopen(f"http://127.0.0.1:{node.ports['metrics']}/metrics",
                                     timeout=10) as response:
             self.assertIn("tandem:store_disk_served_bytes_total 0\n", response.read().decode())
+        node.expect_logged("metrics are served on all addresses without a token")
         taken = self.run_store("serve", "--segment-size=64MB", f"--metadata-server={self.metadata}",
                                f"--metrics-port={node.ports['metrics']}")
         self.assertEqual(taken.returncode, 1)
