@@ -34,6 +34,8 @@ namespace {
 constexpr std::chrono::seconds kReportEvery(10);
 /// Owners ask an absent master anew several times a second.
 constexpr std::chrono::seconds kRecoveryTime(1);
+/// Questions about objects wait until their owners have registered; /health and /metrics do not.
+constexpr int kHttpThreads = 8;
 
 void Warn(const std::string& warning) {
   if (!warning.empty()) spdlog::warn("{}", warning);
@@ -43,7 +45,7 @@ absl::StatusOr<std::unique_ptr<http::Server>> Serve(const std::string& host, int
                                                     const Secured& secured,
                                                     const http::Router& router, const char* flag) {
   return ServeSecured(
-      {.host = host, .port = port}, secured,
+      {.host = host, .port = port, .threads = kHttpThreads}, secured,
       [&router](auto request, auto writer) {
         router.Dispatch(std::move(request), std::move(writer));
       },
@@ -78,9 +80,10 @@ class MasterProcess {
                                           admin_routes_, "metrics_port"));
     ports["metrics"] = admin_server_->port();
     if (flags_.enable_http_metadata_server) {
-      ASSIGN_OR_RETURN(metadata_server_,
-                       Serve(flags_.http_metadata_server_host, flags_.http_metadata_server_port,
-                             secured_, metadata_routes_, "http_metadata_server_port"));
+      ASSIGN_OR_RETURN(
+          metadata_server_,
+          Serve(flags_.http_metadata_server_host, flags_.http_metadata_server_port, secured_,
+                metadata_routes_, "http_metadata_server_host or --http_metadata_server_port"));
       ports["metadata"] = metadata_server_->port();
     }
     if (!flags_.snapshot_backup_dir.empty()) {

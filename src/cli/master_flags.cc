@@ -210,6 +210,13 @@ absl::StatusOr<MasterFlags> MasterFlags::Parse(const Arguments& arguments) {
   for (const char* name : {"root_fs_dir", "offload_capacity_bytes"}) {
     if (!raw.enable_offload) ignore(name, "--enable_offload is not set");
   }
+  if (flags.cluster_id.empty() || flags.cluster_id.starts_with('.') ||
+      flags.cluster_id.find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        fmt::format("--cluster_id={}: not a name without '/' that begins with no '.'; files and "
+                    "directories are named after it",
+                    flags.cluster_id));
+  }
   store::MasterOptions& master = flags.master;
   RETURN_IF_ERROR(TakeOffload(raw, master));
   master.cluster_id = flags.cluster_id;

@@ -20,10 +20,11 @@ absl::Status WriteReadyFile(const std::string& path, const std::map<std::string,
   {
     std::ofstream file(partial);
     file << boost::json::serialize(document) << "\n";
-    if (!file.flush()) return absl::UnavailableError(absl::StrCat("cannot write ", partial));
+    if (!file.flush())
+      return absl::UnavailableError(absl::StrCat("the ready_file cannot be written: ", partial));
   }
   if (std::rename(partial.c_str(), path.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));
+    return absl::ErrnoToStatus(errno, absl::StrCat("the ready_file cannot be written: ", path));
   }
   return absl::OkStatus();
 }

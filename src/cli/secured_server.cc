@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<http::Server>> ServeSecured(http::ServerOptions o
                                     http::RequireToken(secured.security.token, std::move(handler)));
   if (server.ok()) return server;
   return absl::Status(server.status().code(),
-                      fmt::format("{}; --{} chooses another port, 0 lets the system choose",
+                      fmt::format("{}; --{} chooses another, port 0 lets the system choose",
                                   std::string(server.status().message()), flag));
 }
 

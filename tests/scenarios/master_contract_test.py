@@ -1,6 +1,7 @@
 """mooncake_master's contract, over real sockets: flags, the metadata server's statuses, the admin
 endpoints and the metrics' names."""
 
+import concurrent.futures
 import http.client
 import json
 import pathlib
@@ -28,6 +29,35 @@ METRICS = ["master_allocated_bytes", "master_total_capacity_bytes", "master_key_
            *[f"master_{rpc}_{what}_total" for rpc in RPCS for what in ("requests", "failures")]]
 
 
+MOONCAKES_DEFAULTS = {
+    "rpc_port": "50051", "rpc_address": "0.0.0.0", "metrics_port": "9003",
+    "enable_metric_reporting": "true", "enable_http_metadata_server": "false",
+    "http_metadata_server_host": "0.0.0.0", "http_metadata_server_port": "8080",
+    "default_kv_lease_ttl": "10000", "default_kv_soft_pin_ttl": "1800000",
+    "allow_evict_soft_pinned_objects": "true", "eviction_ratio": "0.05",
+    "eviction_high_watermark_ratio": "0.9", "client_ttl": "10",
+    "put_start_discard_timeout_sec": "30", "put_start_release_timeout_sec": "600",
+    "allocation_strategy": "random", "memory_allocator": "offset", "enable_ha": "false",
+    "etcd_endpoints": "", "cluster_id": "mooncake_cluster", "enable_snapshot": "false",
+    "snapshot_interval_seconds": "600", "snapshot_backup_dir": "", "enable_offload": "false",
+    "root_fs_dir": "", "config_path": "", "v": "0"}
+NO_FILE = "/nowhere/file"
+# Of flags that take any text: a wrong one, what is said of it, and the flags that it goes with.
+# Those of certificates are security_test.py's.
+WRONG_TEXTS = {
+    "rpc_address": [("no such host", "--rpc_address")],
+    "http_metadata_server_host": [("no such host", "choose",
+                                   "--enable_http_metadata_server")],
+    "etcd_endpoints": [("ftp://etcd", "http://HOST:2379", "--enable_ha")],
+    "cluster_id": [("a/b", "without '/'"), ("..", "without '/'"), ("", "without '/'")],
+    "snapshot_backup_dir": [("/proc/none", "cannot", "--enable_snapshot")],
+    "root_fs_dir": [("relative", "not an absolute path", "--enable_offload")],
+    "config_path": [(NO_FILE, "bad file")],
+    "ready_file": [(NO_FILE, "cannot be written")],
+    "token_file": [(NO_FILE, "cannot be read")]}
+OF_THE_MACHINE = {"rpc_address", "http_metadata_server_host", "snapshot_backup_dir", "ready_file"}
+
+
 class MasterContractTest(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="tandem-test-")
@@ -51,7 +81,8 @@ class MasterContractTest(unittest.TestCase):
         return node
 
     def ask(self, method, path, body=None, port="metrics", **query):
-        connection = http.client.HTTPConnection("127.0.0.1", self.master.ports[port], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.master.ports[port],
+                                                timeout=20 * harness.PATIENCE)
         try:
             if query:
                 path += "?" + urllib.parse.urlencode(query)
@@ -194,7 +225,12 @@ class MasterContractTest(unittest.TestCase):
         try:
             self.master.kill()
             self.master.restart()
-            self.assertEqual(self.ask("GET", "/get_all_keys")[1].split(), ["kept"])
+            with concurrent.futures.ThreadPoolExecutor(1) as threads:
+                asked = threads.submit(self.ask, "GET", "/get_all_keys")  # waits for the owner
+                self.assertEqual(self.ask("GET", "/health")[0], 200)
+                self.assertEqual(self.metric("master_key_count"), 1)
+                self.assertFalse(asked.done())
+            self.assertEqual(asked.result()[1].split(), ["kept"])
         finally:
             node.signal(signal.SIGCONT)
         self.assertEqual(self.store("get", "kept").stdout, b"value")
@@ -202,6 +238,40 @@ class MasterContractTest(unittest.TestCase):
         harness.wait_until(lambda: self.metric("master_register_objects_requests_total") > 0, 20,
                            "the owner to register")
         self.assertEqual(self.ask("GET", "/get_all_keys")[1].split(), ["kept"])
+
+    def run_master(self, *flags):
+        return subprocess.run([harness.PROGRAM, "master", *flags], capture_output=True, text=True,
+                              timeout=20 * harness.PATIENCE)
+
+    def flags(self):
+        """(name, what is accepted, default) of each flag, as --help tells."""
+        return re.findall(r"^  --(\w+) .*: ([^:]+)\. Default: (.*)$",
+                          self.run_master("--help").stdout, re.M)
+
+    def test_defaults_are_mooncakes(self):
+        defaults = {name: default.strip('"') for name, _, default in self.flags()}
+        for name, default in MOONCAKES_DEFAULTS.items():
+            self.assertEqual(defaults[name], default, name)
+
+    def test_each_flag_says_what_it_accepts(self):
+        flags = self.flags()
+        self.assertLess(set(MOONCAKES_DEFAULTS), {name for name, _, _ in flags})
+        for name, accepted, _ in flags:
+            if name.startswith("tls_") and accepted == "a text":
+                continue
+            number = re.search(r"(\S+) to (\S+)$", accepted)
+            beyond = [str(float(number[2]) * 2)] if number else []
+            wrong = (WRONG_TEXTS[name] if accepted == "a text" else
+                     [(value, f"not {accepted}") for value in ["wrong", "", *beyond]])
+            for value, complaint, *more in wrong:
+                with self.subTest(flag=name, value=value):
+                    result = self.run_master("--rpc_port=0", "--metrics_port=0",
+                                             f"--{name}={value}", *more)
+                    # What only the machine can tell is no wrong usage.
+                    self.assertEqual(result.returncode, 1 if name in OF_THE_MACHINE else 2,
+                                     result.stderr)
+                    for part in (name, value, complaint):
+                        self.assertIn(part, result.stderr)
 
     def test_wrong_flags_end_it_with_exit_code_2(self):
         for flag, complaint in (("--rpc_prot=1", "did you mean rpc_port?"),

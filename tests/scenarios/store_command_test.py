@@ -60,7 +60,7 @@ class StoreCommandTest(unittest.TestCase):
         taken = self.run_store("serve", "--segment-size=64MB", f"--metadata-server={self.metadata}",
                                f"--metrics-port={node.ports['metrics']}")
         self.assertEqual(taken.returncode, 1)
-        self.assertIn("--metrics-port chooses another port", taken.stderr.decode())
+        self.assertIn("--metrics-port chooses another", taken.stderr.decode())
 
     def test_objects_go_in_and_come_out(self):
         value = os.urandom(14 << 20)
