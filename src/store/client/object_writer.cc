@@ -129,6 +129,7 @@ ObjectWriter::Pending ObjectWriter::Start(std::span<const std::string> keys,
   proto::PutStartRequest request;
   request.set_client_id(options_.client_id);
   request.set_request_id(call.request_id);
+  request.set_host_identity(options_.host_identity);
   request.mutable_keys()->Add(keys.begin(), keys.end());
   request.mutable_sizes()->Add(sizes.begin(), sizes.end());
   request.mutable_config()->set_replica_num(static_cast<uint32_t>(config.replica_num));

@@ -399,10 +399,11 @@ proto::PutStartResponse Master::PutStart(const proto::PutStartRequest& request) 
   for (int i = 0; i < request.keys_size(); ++i) {
     proto::PutStartResult& result = *response.add_results();
     const Object* put = nullptr;
-    result.set_code(valid ? catalog_.StartPut({request.client_id(), request.keys(i),
-                                               request.sizes(i), request.config()},
-                                              now, &put)
-                          : kInvalidParams);
+    result.set_code(valid
+                        ? catalog_.StartPut({request.client_id(), request.keys(i), request.sizes(i),
+                                             request.config(), request.host_identity()},
+                                            now, &put)
+                        : kInvalidParams);
     if (put != nullptr) DescribeReplicas(*put, terms, result, segments);
   }
   // One step for the whole call: one for each key would make all others wait for the sum.

@@ -195,9 +195,17 @@ TEST(MasterPut, StaysOnTheWritersHostIfToldTo) {
     request.set_host_budget(kMegabyte);
     ASSERT_EQ(pool.master.MountSegment(request).code(), kOk);
   }
-  ASSERT_EQ(pool.Start("own", "fills its own", 950).extents(0).segment(), "own");
-  EXPECT_EQ(pool.Start("own", "k", 900).extents(0).segment(), "near");
-  EXPECT_THAT(pool.Start("own", "l", 900).extents(0).segment(), testing::StartsWith("far"));
+  const auto segment_for = [&](const std::string& writer, const std::string& key, uint64_t size) {
+    proto::PutStartRequest request;
+    request.set_client_id(writer);
+    request.set_host_identity("h1");
+    request.add_keys(key);
+    request.add_sizes(size);
+    return pool.master.PutStart(request).results(0).extents(0).segment();
+  };
+  EXPECT_EQ(segment_for("own", "fills its own", 950), "own");
+  EXPECT_EQ(segment_for("lends nothing", "k", 900), "near");
+  EXPECT_THAT(segment_for("own", "l", 900), testing::StartsWith("far"));
 }
 
 TEST(MasterPut, GoesAnywhereAtRandomByDefault) {

@@ -97,8 +97,8 @@ Replicas ObjectCatalog::TakeSpace(const PutRequest& request, TimePoint now) {
 Replicas ObjectCatalog::TryTakeSpace(const PutRequest& request, TimePoint now) {
   const size_t wanted = std::max<uint32_t>(1, request.config.replica_num());
   Replicas replicas;
-  for (MountedSegment* segment :
-       placement_.Candidates(segments_, request.writer, request.config.preferred_segment(), now)) {
+  for (MountedSegment* segment : placement_.Candidates(
+           segments_, {request.writer, request.host, request.config.preferred_segment()}, now)) {
     if (replicas.size() == wanted) break;
     if (const auto offset = segment->extents.Allocate(request.size)) {
       replicas.push_back(MakeReplica(*segment, *offset));

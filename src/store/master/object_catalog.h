@@ -33,6 +33,7 @@ class ObjectCatalog {
     std::string key;
     uint64_t size;
     const proto::ReplicateConfig& config;
+    const std::string& host;  ///< The writer's host_identity.
   };
   /// Takes space for an object, evicting others if there is none; sets `put` on kOk. kObjectExists
   /// if the key is complete, kReplicaNotReady while another put of it is younger than

@@ -12,19 +12,17 @@ double FreeRatio(const MountedSegment* segment) {
 
 }  // namespace
 
-std::vector<MountedSegment*> Placement::Candidates(const SegmentTable& segments,
-                                                   const std::string& writer,
-                                                   const std::string& preferred, TimePoint now) {
+std::vector<MountedSegment*> Placement::Candidates(const SegmentTable& segments, const Wish& wish,
+                                                   TimePoint now) {
   std::vector<MountedSegment*> candidates;
-  std::string host;
   for (MountedSegment* segment : segments.All()) {
     if (segment->closed_until <= now) candidates.push_back(segment);
-    if (segment->owner() == writer) host = segment->description.host_identity();
   }
   std::shuffle(candidates.begin(), candidates.end(), random_);
 
   const auto is_preferred = [&](const MountedSegment* segment) {
-    return preferred.empty() ? segment->owner() == writer : segment->name() == preferred;
+    return wish.preferred.empty() ? segment->owner() == wish.writer
+                                  : segment->name() == wish.preferred;
   };
   const auto others = std::stable_partition(candidates.begin(), candidates.end(), is_preferred);
   if (strategy_ == AllocationStrategy::kFreeRatioFirst) {
@@ -34,7 +32,7 @@ std::vector<MountedSegment*> Placement::Candidates(const SegmentTable& segments,
   }
   if (strategy_ == AllocationStrategy::kLocalFirst) {
     std::stable_partition(others, candidates.end(), [&](const auto* segment) {
-      return !host.empty() && segment->description.host_identity() == host;
+      return !wish.host.empty() && segment->description.host_identity() == wish.host;
     });
   }
   return candidates;
