@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import harness
@@ -176,12 +177,26 @@ class PythonStoreTest(PythonStoreCase):
                 os._exit(0 if "spawn" in str(error) else 2)
             os._exit(1)
 
-        self.assertTrue(in_child(lambda: self.store.get("key")))
-        self.assertTrue(in_child(lambda: self.store.put("other", b"value")))
-        self.assertTrue(in_child(lambda: self.store.put_from("other", 4096, 8)))
-        self.assertTrue(in_child(lambda: self.store.get_into("key", 4096, 8)))
-        self.assertTrue(in_child(lambda: MooncakeDistributedStore().setup(
-            "127.0.0.1", "P2PHANDSHAKE", 0, MEBIBYTE, "tcp", "", self.address)))
+        setup = ("127.0.0.1", "P2PHANDSHAKE", 0, MEBIBYTE, "tcp", "", self.address)
+        self.assertTrue(in_child(lambda: MooncakeDistributedStore().setup(*setup)))
+        calls = {
+            "get": ["key"], "get_batch": [["key"]], "get_buffer": ["key"],
+            "batch_get_buffer": [["key"]], "get_into": ["key", 4096, 8],
+            "batch_get_into": [["key"], [4096], [8]],
+            "batch_get_into_multi_buffers": [["key"], [[4096]], [[8]]],
+            "put": ["other", b"value"], "put_parts": ["other", b"value"],
+            "put_batch": [["other"], [b"value"]], "put_from": ["other", 4096, 8],
+            "batch_put_from": [["other"], [4096], [8]],
+            "batch_put_from_multi_buffers": [["other"], [[4096]], [[8]]],
+            "is_exist": ["key"], "batch_is_exist": [["key"]], "get_size": ["key"],
+            "remove": ["key"], "batch_remove": [["key"]], "remove_by_regex": ["key"],
+            "remove_all": [], "register_buffer": [4096, 8], "unregister_buffer": [4096],
+            "get_hostname": [], "health_check": [], "setup": setup}
+        known = {name for name in dir(self.store) if not name.startswith("_")}
+        self.assertEqual(known - set(calls), {"close"})
+        for name, arguments in calls.items():
+            with self.subTest(call=name):
+                self.assertTrue(in_child(lambda: getattr(self.store, name)(*arguments)))
         child = os.fork()
         if child == 0:
             del buffer  # lets go of nothing that the parent holds
@@ -192,25 +207,72 @@ class PythonStoreTest(PythonStoreCase):
         self.assertEqual(self.store.get("key"), b"value")
 
     def test_calls_release_the_interpreter(self):
-        """Another thread runs while a call waits: here for a master that does not answer."""
-        self.assertEqual(self.store.put("key", b"value"), OK)
-        self.master.signal(signal.SIGSTOP)
-        try:
-            for call in (lambda: self.store.get("key2"), lambda: self.store.put("key3", b"value"),
-                         lambda: self.store.is_exist("key"), lambda: self.store.remove("key"),
-                         lambda: self.store.get_size("key"), lambda: self.store.put_batch(
-                             ["key4"], [b"value"]), lambda: self.store.remove_all()):
-                entered = threading.Event()
-                waiting = threading.Thread(target=lambda: (entered.set(), call()))
-                waiting.start()
-                self.assertTrue(entered.wait(10))
-                self.assertTrue(waiting.is_alive())  # which this thread would not get to see
-                self.master.signal(signal.SIGCONT)
-                waiting.join(timeout=30 * harness.PATIENCE)
-                self.assertFalse(waiting.is_alive())
+        """While a call waits for a master that stands still, another thread runs and wakes the
+        master. Else the call would fail at its deadline."""
+        store, other = self.store, MooncakeDistributedStore()
+        self.addCleanup(other.close)
+        keys = list(map(str, range(8)))
+        self.assertEqual(store.put_batch(keys, [b"value"] * len(keys)), OK)
+        memory = bytearray(5)
+        where = address(memory)
+        self.assertEqual(store.register_buffer(where, 5), OK)
+        # Each asks the master: of no key is it known where it is.
+        calls = {
+            "setup": (lambda: other.setup("127.0.0.1", "P2PHANDSHAKE", MEBIBYTE, MEBIBYTE, "tcp",
+                                          "", self.address), OK),
+            "close": (other.close, OK),
+            "get": (lambda: store.get("0"), b"value"),
+            "get_batch": (lambda: store.get_batch(["1"]), [b"value"]),
+            "get_buffer": (lambda: len(store.get_buffer("2")), 5),
+            "batch_get_buffer": (lambda: len(store.batch_get_buffer(["3"])[0]), 5),
+            "get_into": (lambda: store.get_into("4", where, 5), 5),
+            "batch_get_into": (lambda: store.batch_get_into(["5"], [where], [5]), [5]),
+            "get_size": (lambda: store.get_size("0"), 5),
+            "is_exist": (lambda: store.is_exist("0"), 1),
+            "batch_is_exist": (lambda: store.batch_is_exist(["0", "none"]), [1, 0]),
+            "put": (lambda: store.put("a", b"value"), OK),
+            "put_parts": (lambda: store.put_parts("b", b"val", b"ue"), OK),
+            "put_batch": (lambda: store.put_batch(["c"], [b"value"]), OK),
+            "put_from": (lambda: store.put_from("d", where, 5), OK),
+            "batch_put_from": (lambda: store.batch_put_from(["e"], [where], [5]), [OK]),
+            "remove": (lambda: store.remove("a"), OK),
+            "batch_remove": (lambda: store.batch_remove(["b"]), [OK]),
+            "remove_by_regex": (lambda: store.remove_by_regex("^[cd]$"), 2),
+            "remove_all": (lambda: store.remove_all(True), len(keys) + 1),
+        }
+        for name, (call, expected) in calls.items():
+            with self.subTest(call=name):
+                results, entered = [], threading.Event()
+                waiting = threading.Thread(
+                    target=lambda: (entered.set(), results.append(call())))
                 self.master.signal(signal.SIGSTOP)
-        finally:
-            self.master.signal(signal.SIGCONT)
+                try:
+                    waiting.start()
+                    self.assertTrue(entered.wait(10))
+                    # Often enough for the call to begin. One that kept the interpreter would not
+                    # give it back here before it has failed.
+                    for _ in range(50):
+                        time.sleep(0.001)
+                finally:
+                    self.master.signal(signal.SIGCONT)
+                waiting.join(timeout=30 * harness.PATIENCE)
+                self.assertEqual(results, [expected])
+
+    def test_pins_and_preferred_segments(self):
+        other = self.connect(segment=16 * MEBIBYTE)
+        config = {name: ReplicateConfig() for name in ("soft", "hard", "other")}
+        config["soft"].with_soft_pin = config["hard"].with_hard_pin = True
+        config["other"].preferred_segment = other.get_hostname()
+        config["other"].with_hard_pin = True
+        for name, how in config.items():
+            self.assertEqual(self.store.put(name, bytes(MEBIBYTE), how), OK)
+        for i in range(150):  # almost twice what there is
+            self.assertEqual(self.store.put(f"cold/{i}", bytes(MEBIBYTE)), OK)
+        self.assertEqual(self.store.batch_is_exist([*config, "cold/0"]), [1, 1, 1, 0])
+        self.assertEqual(other.put("own", bytes(15 * MEBIBYTE + 1)), OK)  # elsewhere
+        other.close()
+        harness.wait_until(lambda: self.store.is_exist("other") == 0, 10,
+                           "what the other segment had to go with it")
 
     def test_threads_run_side_by_side(self):
         failures = []
