@@ -163,14 +163,30 @@ const std::set<std::string> kMeaningless = {"ipc_socket_path",           "enable
                                             "ssd_offload_path",          "tenant_id",
                                             "enable_client_http_server", "client_http_port"};
 
+template <typename Field>
+constexpr const char* Accepted() {
+  if constexpr (std::is_same_v<Field, bool>) return "True or False";
+  if constexpr (std::is_same_v<Field, std::string>) return "a str";
+  return std::is_integral_v<Field> ? "a whole number of bytes" : "a number of seconds";
+}
+
 /// setup(dict): the same names, and those of LMCache's extra_config, which say how it is secured;
 /// so does the environment (base/security.h), for setup with the arguments of Mooncake's.
 int SetupFromDict(DistributedStore& store, const py::dict& options) {
   SetupOptions setup;
+  std::set<std::string> known = kMeaningless;
+  bool valid = true;
   const auto set = [&](auto& field, std::initializer_list<const char*> names) {
+    using Field = std::remove_reference_t<decltype(field)>;
+    known.insert(names.begin(), names.end());
     for (const char* name : names) {
-      if (options.contains(name)) {
-        field = options[name].cast<std::remove_reference_t<decltype(field)>>();
+      if (!options.contains(name)) continue;
+      try {
+        field = options[name].cast<Field>();
+      } catch (const py::cast_error&) {
+        spdlog::error("setup failed: {} is {}; accepted: {}", name,
+                      py::repr(options[name]).cast<std::string>(), Accepted<Field>());
+        valid = false;
       }
     }
   };
@@ -188,11 +204,15 @@ int SetupFromDict(DistributedStore& store, const py::dict& options) {
   set(setup.security.tls_verify_clients, {"tls_verify_clients"});
   set(setup.security.token_file, {"token_file"});
   set(setup.master_server_addr, {"master_server_addr", "master_server_address"});
-  for (const auto& [name, value] : options) {
-    if (py::isinstance<py::str>(name) && kMeaningless.contains(name.cast<std::string>())) {
-      spdlog::warn("setup: {} has no meaning here and is ignored", name.cast<std::string>());
+  for (const auto& [key, value] : options) {
+    const std::string name = py::str(key);
+    if (kMeaningless.contains(name)) {
+      spdlog::warn("setup: {} has no meaning here and is ignored", name);
+    } else if (!known.contains(name)) {
+      spdlog::warn("setup: {} is not known and ignored", name);
     }
   }
+  if (!valid) return store::kInvalidParams;
   const py::gil_scoped_release release;
   return store.Setup(setup);
 }

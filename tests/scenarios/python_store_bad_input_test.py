@@ -24,7 +24,7 @@ class PythonStoreBadInputTest(PythonStoreCase):
                 os.dup2(kept, 2)
                 os.close(kept)
             log.seek(0)
-            return result, log.read().decode()
+            return result, log.read().decode(errors="replace")
 
     def refuse(self, expected, words, call):
         result, reason = self.reason(call)
@@ -65,7 +65,32 @@ class PythonStoreBadInputTest(PythonStoreCase):
         self.refuse(OK, "tenant_id", lambda: store.setup({
             "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE", "tenant_id": "me",
             "master_server_addr": self.address}))
+        self.refuse(OK, "local_hostnam is not known", lambda: store.setup({
+            "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE", "local_hostnam": "",
+            "master_server_addr": self.address}))
+        for name, value, accepted in (("global_segment_size", "64MB", "a whole number of bytes"),
+                                      ("local_buffer_size", -1, "a whole number of bytes"),
+                                      ("verify_local_reads", "yes", "True or False"),
+                                      ("call_timeout", "soon", "a number of seconds"),
+                                      ("protocol", 1, "a str")):
+            with self.subTest(name):
+                self.refuse(INVALID, f"{name} is {value!r}; accepted: {accepted}",
+                            lambda: store.setup({
+                                "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE",
+                                "master_server_addr": self.address, name: value}))
         store.close()
+
+    def test_keys_that_are_no_utf8(self):
+        self.assertEqual(self.store.put("right", b"value"), OK)
+        wrong = b"wrong \xff"
+        self.refuse(INVALID, "put failed for 1 of 2", lambda: self.store.put_batch(
+            [wrong, "other"], [b"value", b"value"]))
+        self.assertEqual(self.store.batch_is_exist([wrong, "right", "other"]), [0, 1, 1])
+        self.assertEqual(self.store.get_batch([wrong, "right"]), [b"", b"value"])
+        self.assertEqual(self.store.get_size(wrong), MISSING)
+        self.assertEqual(self.store.batch_remove([wrong, "other"], True), [MISSING, OK])
+        with self.assertRaises((UnicodeEncodeError, TypeError)):
+            self.store.get("\ud800")
 
     def test_without_a_setup(self):
         closed = self.connect()

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import tempfile
@@ -62,6 +63,32 @@ class StoreCommandTest(unittest.TestCase):
         self.assertEqual(taken.returncode, 1)
         self.assertIn("--metrics-port chooses another", taken.stderr.decode())
 
+    def metric(self, name):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.master.ports['metrics']}/metrics",
+                                    timeout=10) as response:
+            return float(re.search(rf"^{name} (\S+)$", response.read().decode(), re.M)[1])
+
+    def assert_nothing_allocated(self):
+        harness.wait_until(lambda: self.metric("master_allocated_bytes") == 0, 10,
+                           "the pool to be empty")
+        self.assertEqual(self.metric("master_key_count"), 0)
+
+    def test_pins_and_replicas(self):
+        self.start_node("second")
+        self.succeed("put", "--replicas=2", "twice", "-", stdin=b"value")
+        described = json.loads(self.succeed("stat", "twice", "--json"))
+        self.assertEqual(len({replica["segment"] for replica in described["replicas"]}), 2)
+        self.succeed("put", "--soft-pin", "soft", "-", stdin=b"value")
+        self.assertEqual(self.metric("master_soft_pin_key_count"), 1)
+        self.succeed("put", "--hard-pin", "hard", "-", stdin=b"value")
+        for i in range(12):  # more than the two segments of 64 MB hold
+            self.succeed("put", f"cold/{i}", "-", stdin=bytes(14 << 20))
+        self.assertEqual(self.succeed("get", "hard"), b"value")
+        self.assertEqual(self.succeed("get", "soft"), b"value")
+        self.assertIn("not found", self.fail(1, "get", "cold/0"))
+        self.succeed("rm", "--force", *self.succeed("ls").decode().split())
+        self.assert_nothing_allocated()
+
     def test_objects_go_in_and_come_out(self):
         value = os.urandom(14 << 20)
         source, target = self.directory / "in", self.directory / "out"
@@ -79,6 +106,7 @@ class StoreCommandTest(unittest.TestCase):
                          [f"127.0.0.1:{self.node.ports['data']}"])
         self.assertIn("written once", self.fail(1, "put", "models/b", "-", stdin=b"again"))
         self.succeed("rm", "--force", "models/a", "models/b")
+        self.assert_nothing_allocated()
         self.assertIn("not found", self.fail(1, "get", "models/a"))
         self.assertIn("not found", self.fail(1, "stat", "models/a"))
 
