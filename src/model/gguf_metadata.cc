@@ -155,6 +155,24 @@ absl::Status WrongType(std::string_view key, const GgufValue& value, std::string
       fmt::format("metadata key {} has type {}; accepted: {}", key, found, accepted));
 }
 
+/// The elements of an array, each as `load` reads it.
+template <typename Element>
+absl::StatusOr<std::vector<Element>> LoadElements(
+    std::string_view key, const GgufValue& value,
+    std::optional<Element> (*load)(GgufType, std::span<const std::byte>),
+    std::string_view accepted) {
+  if (value.type != GgufType::kArray) return WrongType(key, value, accepted);
+  std::vector<Element> elements;
+  elements.reserve(value.count);
+  const size_t size = LeastBytes(value.element_type);
+  for (uint64_t i = 0; i < value.count; ++i) {
+    const auto element = load(value.element_type, value.bytes.subspan(i * size));
+    if (!element) return WrongType(key, value, accepted);
+    elements.push_back(*element);
+  }
+  return elements;
+}
+
 }  // namespace
 
 absl::StatusOr<GgufMetadata> GgufMetadata::Read(ByteCursor& cursor, uint64_t count) {
@@ -222,30 +240,12 @@ absl::StatusOr<std::vector<std::string_view>> GgufMetadata::Strings(std::string_
 
 absl::StatusOr<std::vector<int64_t>> GgufMetadata::Integers(std::string_view key) const {
   ASSIGN_OR_RETURN(const GgufValue value, Find(key));
-  if (value.type != GgufType::kArray) return WrongType(key, value, "array of integers");
-  std::vector<int64_t> integers;
-  integers.reserve(value.count);
-  const size_t size = LeastBytes(value.element_type);
-  for (uint64_t i = 0; i < value.count; ++i) {
-    const auto integer = LoadInteger(value.element_type, value.bytes.subspan(i * size));
-    if (!integer) return WrongType(key, value, "array of integers below 2^63");
-    integers.push_back(*integer);
-  }
-  return integers;
+  return LoadElements(key, value, LoadInteger, "array of integers below 2^63");
 }
 
 absl::StatusOr<std::vector<double>> GgufMetadata::Numbers(std::string_view key) const {
   ASSIGN_OR_RETURN(const GgufValue value, Find(key));
-  if (value.type != GgufType::kArray) return WrongType(key, value, "array of numbers");
-  std::vector<double> numbers;
-  numbers.reserve(value.count);
-  const size_t size = LeastBytes(value.element_type);
-  for (uint64_t i = 0; i < value.count; ++i) {
-    const auto number = LoadNumber(value.element_type, value.bytes.subspan(i * size));
-    if (!number) return WrongType(key, value, "array of numbers");
-    numbers.push_back(*number);
-  }
-  return numbers;
+  return LoadElements(key, value, LoadNumber, "array of numbers");
 }
 
 }  // namespace tandem::model
