@@ -40,7 +40,8 @@ class Analysis:
     def __init__(self, plan, disturbances, calls, notes, lost_on_disks):
         self._plan, self._disturbances, self._calls = plan, disturbances, calls
         self._allowed = Allowances(
-            evicting=plan.pool == "evicting" or lost_on_disks > 0, retried=disturbances.master)
+            evicting=plan.pool == "evicting" or lost_on_disks > 0, retried=disturbances.master,
+            forgetful=disturbances.another_master and not plan.snapshot)
         self._operations = collections.defaultdict(list)
         self.violations = [f"{note['by']}: {note['violation']} ({note['keys'][0]})"
                            for note in notes]
@@ -140,6 +141,7 @@ class Analysis:
         quiet = call.get("end", math.inf) < first_fault
         if quiet and self._plan.pool == "roomy" and call["replicas"] == 1 and call["home"]:
             return in_doubt.get(call["home"], math.inf)
-        # It may lie on any segment.
+        # It may lie on any segment; of several replicas one goes to disk, and stays alone.
         times = sorted(in_doubt.values())
-        return times[call["replicas"] - 1] if len(times) >= call["replicas"] else math.inf
+        alone = 1 if self._plan.disk != "no disk" else call["replicas"]
+        return times[alone - 1] if len(times) >= alone else math.inf

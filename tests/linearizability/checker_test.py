@@ -99,6 +99,18 @@ class CheckerTest(unittest.TestCase):
         self.reject(put(0, 1, 7), remove(5, 6), read(7, 8, 7), at_risk_since={7: 3})
         self.reject(put(0, 1, 7), put(2, 3, 9), read(4, 5, 9), read(6, 7, 7), at_risk_since={7: 3})
 
+    def test_what_was_put_anew_while_an_owner_was_away(self):
+        unconfirmed = [put(0, 1, 7), miss(5, 6), put(7, 8, 9), read(9, 10, 9), Operation(CLEAR, 11),
+                       read(20, 21, 7)]
+        away = {"at_risk_since": {7: 3}}
+        self.accept(*unconfirmed, forgetful=True, **away)
+        self.reject(*unconfirmed, **away)  # the master remembers what is older
+        self.reject(*unconfirmed, forgetful=True)  # the owner was not away
+        self.reject(*unconfirmed, read(22, 23, 9), forgetful=True, **away)
+        self.reject(*unconfirmed[:4], remove(11, 12), read(20, 21, 7), forgetful=True, **away)
+        self.reject(*unconfirmed[:4], read(20, 21, 7), forgetful=True, **away)
+        self.accept(*unconfirmed[:4], read(20, 21, 7), forgetful=True, evicting=True, **away)
+
     def test_evicted_objects_are_gone_for_good(self):
         self.accept(put(0, 1, 7), miss(2, 3), evicting=True)
         self.accept(put(0, 1, 7), put(2, 3, 8), read(4, 5, 8), evicting=True)

@@ -24,6 +24,7 @@ class Disturbances:
     windows: list = dataclasses.field(default_factory=list)  # of any fault: calls may fail
     master: list = dataclasses.field(default_factory=list)   # of the master, or the way to it
     owners: dict = dataclasses.field(default_factory=dict)   # segment -> when it was first in doubt
+    another_master: bool = False  # one that has nothing in memory of what an earlier one knew
     log: list = dataclasses.field(default_factory=list)      # for people
 
     def doubt(self, segment, now):
@@ -72,6 +73,8 @@ class Faults:
             self.disturbances.windows.append(window)
         if what[1] in ("master", "leader", "connections", "packets") or what[0] == "partition":
             self.disturbances.master.append(window)
+        if what[1] == "leader" or what[:2] == ["kill", "master"]:
+            self.disturbances.another_master = True
         self.disturbances.log.append(f"{(now / 1e9 - self._start):6.2f} s: {fault.kind} "
                                      f"{target.name} for {fault.seconds:.2f} s")
         mend, in_doubt = getattr(self, f"_{what[0]}")(target)
