@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +16,7 @@ using asio::ip::tcp;
 constexpr size_t kMaxInFlight = 16;
 constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 constexpr Duration kStuckAfter = std::chrono::seconds(2);
+constexpr Duration kWatchInterval = std::chrono::milliseconds(500);
 
 std::string HostOf(const std::string& endpoint) {
   std::string host = endpoint.substr(0, endpoint.rfind(':'));
@@ -81,6 +83,29 @@ bool StreamRequester::IsStuck() const {
   return !in_flight_.empty() && Clock::Real().Now() - last_reply_ > kStuckAfter;
 }
 
+void StreamRequester::Watch() {
+  if (watching_ || dropped_ || !ready_ || in_flight_.empty()) return;
+  watching_ = true;
+  timer_.expires_after(kWatchInterval);
+  timer_.async_wait([self = shared_from_this()](const ErrorCode&) {
+    self->watching_ = false;
+    // Of a host that vanished TCP says nothing for hours, and others want the buffers.
+    if (!self->IsStuck() || self->IsAwaited()) return self->Watch();
+    self->Drop(absl::UnavailableError(
+        fmt::format("{} has fallen silent, and nobody waits for it", self->peer_.endpoint)));
+  });
+}
+
+bool StreamRequester::IsAwaited() const {
+  const auto awaited = [](const RequestPointer& request) {
+    // What a peer is to forget nobody waits for.
+    return request->header.kind != RequestKind::kForget && !request->transfer->cancelled();
+  };
+  return std::any_of(queue_.begin(), queue_.end(), awaited) ||
+         std::any_of(in_flight_.begin(), in_flight_.end(),
+                     [&](const auto& entry) { return awaited(entry.second); });
+}
+
 void StreamRequester::Pump() {
   if (ready_ && !dropped_ && !sending_) Send();
 }
@@ -109,6 +134,7 @@ void StreamRequester::Send() {
     batch.push_back(request);
   }
   if (batch.empty()) return;
+  Watch();
   sending_ = true;
   // The buffers are the requests', which stay for as long as this may read them.
   stream_.Write(buffers, [self = shared_from_this(), frames,

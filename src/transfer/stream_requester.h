@@ -18,7 +18,8 @@
 namespace tandem::transfer {
 
 /// A connection to one peer: shakes hands, shows the token, sends requests with a bounded number in
-/// flight, and takes their replies. All of it on the one thread that runs its io_context. Internal.
+/// flight, and takes their replies. It ends by itself once a peer is silent for whose replies
+/// nobody waits any more. All of it on the one thread that runs its io_context. Internal.
 class StreamRequester : public std::enable_shared_from_this<StreamRequester> {
  public:
   struct Peer {
@@ -40,6 +41,10 @@ class StreamRequester : public std::enable_shared_from_this<StreamRequester> {
   using ErrorCode = boost::system::error_code;
   using RequestPointer = std::shared_ptr<OutgoingRequest>;
 
+  /// As long as something is in flight.
+  void Watch();
+  /// Somebody still waits for some of what was submitted.
+  bool IsAwaited() const;
   void SayHello();
   /// Fills outbox_ and, if nothing is being sent, sends it.
   void Pump();
@@ -53,11 +58,12 @@ class StreamRequester : public std::enable_shared_from_this<StreamRequester> {
   const std::string token_;
   const Peer peer_;
   ByteStream stream_;
-  boost::asio::steady_timer timer_;
-  std::function<void()> ended_;  // null once it was called
-  bool ready_ = false;           // the peer has taken the token
+  boost::asio::steady_timer timer_;  // until it is ready for that, then to watch
+  std::function<void()> ended_;      // null once it was called
+  bool ready_ = false;               // the peer has taken the token
   bool dropped_ = false;
   bool sending_ = false;
+  bool watching_ = false;
   std::deque<RequestPointer> queue_;
   std::unordered_map<uint64_t, RequestPointer> in_flight_;  // by id
   uint64_t next_id_ = 1;

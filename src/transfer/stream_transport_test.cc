@@ -1,12 +1,18 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+#include <array>
+#include <future>
 
 #include "base/scoped_fd.h"
 #include "base/testing/test_certificates.h"
+#include "transfer/message.h"
 #include "transfer/network_interface.h"
 #include "transfer/socket_address.h"
+#include "transfer/stream_frame.h"
 #include "transfer/transport.h"
 
 namespace tandem::transfer {
@@ -143,6 +149,55 @@ TEST_F(StreamTransportTest, EndsWhatSendsNoHello) {
             static_cast<ssize_t>(request.size()));
   char byte;
   EXPECT_LE(recv(stranger.get(), &byte, 1, 0), 0);
+}
+
+/// An owner that shakes hands with one peer and says nothing more.
+class SilentOwner {
+ public:
+  SilentOwner() {
+    const SocketAddress any = *ResolveAddress("127.0.0.1", 0);
+    EXPECT_EQ(bind(listener_.get(), any.get(), any.length), 0);
+    EXPECT_EQ(listen(listener_.get(), 1), 0);
+    sockaddr_in bound{};
+    socklen_t length = sizeof(bound);
+    EXPECT_EQ(getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&bound), &length), 0);
+    endpoint_ = FormatEndpoint("127.0.0.1", ntohs(bound.sin_port));
+  }
+  const std::string& endpoint() const { return endpoint_; }
+
+  void ShakeHands() {
+    peer_ = ScopedFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    std::array<char, kHelloBytes> hello;
+    ASSERT_EQ(recv(peer_.get(), hello.data(), hello.size(), MSG_WAITALL), ssize_t(hello.size()));
+    const std::string welcome = PackFrame(ReplyFrame{{0, absl::StatusCode::kOk}, 0});
+    ASSERT_EQ(send(peer_.get(), welcome.data(), welcome.size(), 0), ssize_t(welcome.size()));
+  }
+
+ private:
+  const ScopedFd listener_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  ScopedFd peer_;
+  std::string endpoint_;
+};
+
+TEST_F(StreamTransportTest, LetsGoOfTheBuffersOfASilentPeerOnceNobodyWaits) {
+  SilentOwner owner;
+  const auto peer = Transport::Create({.hostname = "127.0.0.1", .connections = 1}, host_);
+  // More than may be in flight: the rest is not even sent.
+  constexpr size_t kSize = 20 * kMaxMessageBytes;
+  std::promise<void> let_go;
+  std::shared_ptr<std::byte[]> buffer(new std::byte[kSize], [&let_go](const std::byte* bytes) {
+    delete[] bytes;
+    let_go.set_value();
+  });
+  const auto transfer =
+      (*peer)->Read(owner.endpoint(), {{{0, kSize, 1}, {{buffer.get(), kSize}, buffer}}});
+  buffer.reset();
+  (*peer)->Forget(owner.endpoint(), {{{0, kSize, 1}}});
+  owner.ShakeHands();
+  auto freed = let_go.get_future();
+  // Longer than the transport puts up with a silence that nobody waits for.
+  EXPECT_TRUE(absl::IsDeadlineExceeded(transfer->Wait(In(seconds(60)), seconds(4))));
+  EXPECT_EQ(freed.wait_for(seconds(20)), std::future_status::ready);
 }
 
 TEST_F(StreamTransportTest, ListensOnAllAddressesAndOnThoseOfIpv6) {
