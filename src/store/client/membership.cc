@@ -221,6 +221,8 @@ void Membership::ServeFrom(TimePoint heard) {
 
 bool Membership::Ping() {
   const bool waits = lends() && state_ == State::kMember;
+  // Else the master may not know of all that it has to tell.
+  const bool knows_all = waits && all_registered_ && disk_listed_ == offloads_;
   proto::PingRequest request;
   request.set_client_id(options_.client_id);
   request.set_forgotten_through(forgotten_through_);
@@ -246,7 +248,11 @@ bool Membership::Ping() {
   const bool new_life = response->epoch() != epoch_;
   if (lends() && (new_life || response->mount_again())) state_ = State::kUnmounted;
   epoch_ = response->epoch();
-  if (Forget(*response)) forgotten_through_ = response->sequence();
+  if (!Forget(*response)) return true;
+  forgotten_through_ = response->sequence();
+  if (knows_all && state_ == State::kMember) {
+    heard_through_ = std::max(heard_through_, response->heard_through());
+  }
   return true;
 }
 
@@ -296,6 +302,7 @@ absl::Status Membership::RegisterHeldObjects(TimePoint deadline) {
   do {
     proto::RegisterObjectsRequest request;
     request.set_client_id(options_.client_id);
+    request.set_heard_through(heard_through_);
     // What the master refuses is off the disk before it is told that this was all.
     const bool complete =
         to_register_.empty() || (!disk_listed_ && to_register_.size() <= kObjectsPerCall);

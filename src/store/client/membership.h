@@ -97,6 +97,7 @@ class Membership {
   std::string epoch_;  // of the master's life that state_ is about
   Duration client_ttl_{};
   uint64_t forgotten_through_ = 0;
+  uint64_t heard_through_ = 0;  // generations of removals; see RegisterObjectsRequest
   struct ToRegister {
     HeldObject object;
     bool on_disk;

@@ -519,20 +519,25 @@ TEST_F(PoolMemberTest, ARemovalIsConfirmedOnlyByItsOwner) {
   EXPECT_EQ(remover->Remove(keys, true, In(seconds(20)))[0], kObjectNotFound);
 }
 
+/// The master forgets its owner, who does not know.
+void UnmountOnlySegment(InProcessMaster& master) {
+  const auto connection = master.Connect();
+  const auto segments = connection->ListSegments({}, In(seconds(20)));
+  ASSERT_EQ(segments->segments_size(), 1);
+  proto::UnmountSegmentRequest unmount;
+  unmount.set_client_id(segments->segments(0).client_id());
+  unmount.set_segment(segments->segments(0).name());
+  ASSERT_EQ(connection->UnmountSegment(unmount, In(seconds(20)))->code(), kOk);
+}
+
 TEST_F(PoolMemberTest, RegistersUntilItSucceeds) {
   Member owner(master_, kSegment), reader(master_, 0);
   const auto value = RandomBytes(1000, 16);
   ASSERT_EQ(owner.Put("key", value), kOk);
   for (const char* method : {"MountSegment", "RegisterObjects"}) {
     // Forgotten by a master that lives on, then by one that lost its memory.
-    const auto connection = master_.Connect();
-    const auto segments = connection->ListSegments({}, In(seconds(20)));
-    ASSERT_EQ(segments->segments_size(), 1);
-    proto::UnmountSegmentRequest unmount;
-    unmount.set_client_id(segments->segments(0).client_id());
-    unmount.set_segment(segments->segments(0).name());
     master_.FailNext(method, 2);
-    ASSERT_EQ(connection->UnmountSegment(unmount, In(seconds(20)))->code(), kOk);
+    UnmountOnlySegment(master_);
     EXPECT_TRUE(Eventually([&] { return reader.Find("key") == 1000; }));
     EXPECT_EQ(master_.failures_left(method), 0);
 
@@ -542,6 +547,20 @@ TEST_F(PoolMemberTest, RegistersUntilItSucceeds) {
     EXPECT_EQ(master_.failures_left(method), 0);
     EXPECT_TRUE(reader.Holds("key", value));
   }
+}
+
+TEST(ForgottenRemovals, KeepNothingOutOfWhatAnOwnerInTouchHolds) {
+  InProcessMaster master({.tombstones = 4});
+  Member owner(master, kSegment), reader(master, 0);
+  const auto value = RandomBytes(1000, 16);
+  ASSERT_EQ(owner.Put("key", value), kOk);
+  std::vector<std::string> removed;
+  for (int i = 0; i < 20; ++i) removed.push_back("removed" + std::to_string(i));
+  for (const std::string& key : removed) ASSERT_EQ(owner.Put(key, value), kOk);
+  for (const ErrorCode code : owner->Remove(removed, true, In(seconds(20)))) ASSERT_EQ(code, kOk);
+  UnmountOnlySegment(master);
+  EXPECT_TRUE(Eventually([&] { return reader.Find("key") == 1000; }));
+  EXPECT_EQ(reader.Find("removed0"), kObjectNotFound);
 }
 
 /// Mounts a segment that leaves no room for others of this host.

@@ -70,13 +70,14 @@ void ClientTable::AddRemoval(const std::string& owner, proto::ObjectExtent remov
   client.changed->NotifyAll();
 }
 
-void ClientTable::ListRemovals(const std::string& client_id, proto::PingResponse& response) const {
+bool ClientTable::ListRemovals(const std::string& client_id, proto::PingResponse& response) const {
   const auto it = clients_.find(client_id);
-  if (it == clients_.end()) return;
+  if (it == clients_.end()) return true;
   const Client& client = it->second;
   const size_t count = std::min(client.removals.size(), kRemovalsPerResponse);
   for (size_t i = 0; i < count; ++i) *response.add_removed() = client.removals[i];
   response.set_sequence(client.acknowledged + count);
+  return count == client.removals.size();
 }
 
 bool ClientTable::HasRemovals(const std::string& client_id) const {

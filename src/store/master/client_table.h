@@ -43,8 +43,8 @@ class ClientTable {
   /// `may_be_on_disk`: where a later process of that owner would find it.
   void AddRemoval(const std::string& owner, proto::ObjectExtent removal, bool may_be_on_disk);
   /// Fills in the removals that the client has not acknowledged, oldest first, as many as one
-  /// response may carry.
-  void ListRemovals(const std::string& client_id, proto::PingResponse& response) const;
+  /// response may carry. Whether these are all.
+  bool ListRemovals(const std::string& client_id, proto::PingResponse& response) const;
   bool HasRemovals(const std::string& client_id) const;
   /// The client has forgotten everything up to this sequence number.
   void Acknowledge(const std::string& client_id, uint64_t sequence);

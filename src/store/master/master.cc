@@ -98,6 +98,7 @@ void Master::Restore(const proto::Snapshot& snapshot) {
   const TimePoint now = clock_.Now();
   restored_ = true;
   catalog_.StartAt(snapshot.next_generation());
+  catalog_.tombstones().ForgetThrough(snapshot.forgotten_through());
   for (const proto::Tombstone& tombstone : snapshot.tombstones()) {
     catalog_.tombstones().Add(tombstone);
   }
@@ -120,7 +121,8 @@ void Master::Restore(const proto::Snapshot& snapshot) {
     owners[mounted.segment().name()] = request.client_id();
   }
   for (const proto::HeldObject& held : snapshot.objects()) {
-    catalog_.Restore(owners[held.extent().segment()], held, now);
+    // What had been removed before is not in it.
+    catalog_.Restore({owners[held.extent().segment()], snapshot.next_generation()}, held, now);
   }
   spdlog::info("a snapshot told of {} segments and {} objects", snapshot.segments_size(),
                snapshot.objects_size());
@@ -133,6 +135,7 @@ proto::Snapshot Master::TakeSnapshot() {
   {
     MutexLock lock(mutex_);
     snapshot.set_next_generation(catalog_.next_generation());
+    snapshot.set_forgotten_through(catalog_.tombstones().forgotten_through());
     catalog_.tombstones().ForEach([&](uint64_t key_hash, uint64_t generation) {
       proto::Tombstone& tombstone = *snapshot.add_tombstones();
       tombstone.set_key_hash(key_hash);
@@ -306,7 +309,8 @@ proto::PingResponse Master::Ping(const proto::PingRequest& request) {
   proto::PingResponse response;
   response.set_epoch(epoch_);
   response.set_mount_again(segments_.OwnedBy(request.client_id()).empty());
-  clients_.ListRemovals(request.client_id(), response);
+  const bool all = clients_.ListRemovals(request.client_id(), response);
+  if (all && !response.mount_again()) response.set_heard_through(catalog_.next_generation());
   return response;
 }
 
@@ -324,7 +328,7 @@ proto::RegisterObjectsResponse Master::RegisterObjects(
   clients_.Hear(request.client_id(), now);
   proto::RegisterObjectsResponse response;
   for (const proto::HeldObject* held : objects) {
-    if (catalog_.Register(request.client_id(), *held, now)) continue;
+    if (catalog_.Register({request.client_id(), request.heard_through()}, *held, now)) continue;
     proto::ObjectExtent& refused = *response.add_refused();
     refused.set_key(held->key());
     *refused.mutable_extent() = held->extent();

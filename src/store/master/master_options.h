@@ -32,6 +32,8 @@ struct MasterOptions {
   /// owners that an earlier life knew find it within that time, and register what they hold.
   Duration recovery_time{};
   uint64_t random_seed = 1;
+  /// Removals that are remembered for owners who are away.
+  size_t tombstones = size_t{1} << 20;
   /// Below which owners keep cold objects on disk; empty: objects stay in memory.
   std::string offload_directory;
   uint64_t offload_capacity_bytes = 0;  ///< Of disk, for each owner; 0 leaves it to them.

@@ -338,6 +338,54 @@ TEST(MasterRegister, BringsNoYoungerReplicaBackOfWhatWasRemovedOrEvictedWithoutI
   EXPECT_FALSE(pool.Exists("removed") || pool.Exists("evicted"));
 }
 
+/// Far more is removed than the master remembers.
+class ForgottenRemovalsTest : public testing::Test {
+ protected:
+  ForgottenRemovalsTest() {
+    pool_.Mount("a", 10 * kMegabyte);
+    for (const char* key : {"kept", "other"}) {
+      EXPECT_EQ(pool_.Put("a", key, 1000), kOk);
+      held_.push_back(Held(key, pool_.Get(key, true)));
+    }
+  }
+  void RemoveMany() {
+    for (int i = 0; i < 20; ++i) pool_.Remove("none" + std::to_string(i));
+  }
+  /// The last word its owner hears, for the time being.
+  uint64_t HearAll() { return pool_.Ping("a", pool_.Ping("a").sequence()).heard_through(); }
+  std::vector<std::string> ComeBack(uint64_t heard_through) {
+    pool_.Mount("a", 10 * kMegabyte, true);
+    return pool_.Register("a", held_, true, heard_through);
+  }
+
+  Pool pool_{{.tombstones = 4}};
+  std::vector<proto::HeldObject> held_;
+};
+
+TEST_F(ForgottenRemovalsTest, KeepNothingOutOfWhatItsOwnerHadHeardAllOf) {
+  RemoveMany();
+  const uint64_t heard = HearAll();
+  pool_.Pass(seconds(11));
+  EXPECT_THAT(ComeBack(heard), IsEmpty());
+  EXPECT_THAT(pool_.Keys(), ElementsAre("kept", "other"));
+}
+
+TEST_F(ForgottenRemovalsTest, KeepOutWhatMayHaveBeenRemovedWhileItsOwnerWasAway) {
+  const uint64_t heard = HearAll();
+  pool_.Pass(seconds(11));
+  EXPECT_EQ(pool_.Remove("other"), kObjectNotFound);
+  RemoveMany();
+  EXPECT_THAT(ComeBack(heard), ElementsAre("other", "kept"));
+}
+
+TEST_F(ForgottenRemovalsTest, KeepOutWhatAnOwnerHeldWhoWasNotToldOfAll) {
+  pool_.Pass(seconds(11));
+  EXPECT_EQ(pool_.Remove("other"), kObjectNotFound);
+  RemoveMany();
+  EXPECT_EQ(HearAll(), 0u);  // its segment is gone
+  EXPECT_THAT(ComeBack(0), ElementsAre("other", "kept"));
+}
+
 TEST(MasterOptions, GenerationsOfALaterLifeAreHigher) {
   const uint64_t now = FirstGenerationOfNow();
   EXPECT_GT(now, uint64_t{1'700'000'000'000} << 20);

@@ -45,6 +45,7 @@ ObjectCatalog::ObjectCatalog(const MasterOptions& options, SegmentTable& segment
       eviction_order_(options.soft_pin_ttl),
       offloading_(options_, segments, clients, eviction_order_, metrics),
       placement_(options.allocation_strategy, options.random_seed),
+      tombstones_(options.tombstones),
       next_generation_(options.first_generation) {}
 
 ErrorCode ObjectCatalog::StartPut(const PutRequest& request, TimePoint now, const Object** put) {
@@ -171,12 +172,12 @@ ErrorCode ObjectCatalog::FindAndLease(const std::string& key, TimePoint now,
 ErrorCode ObjectCatalog::Remove(const std::string& key, bool force, TimePoint now) {
   const Object* found = nullptr;
   if (const ErrorCode code = Find(key, &found); code != kOk) {
-    if (code == kObjectNotFound) Bury(key);
+    if (code == kObjectNotFound) BuryForGood(key);
     return code;
   }
   if (!force && found->lease.active(now)) return kObjectHasLease;
   if (found->lease.active(now)) remembered_[key] = found->lease.until();
-  Bury(key);
+  BuryForGood(key);
   Erase(*index_.Find(key), found->lease.active(now) ? Readers::kMayHold : Readers::kNone);
   return kOk;
 }
@@ -195,11 +196,17 @@ void ObjectCatalog::SweepRemembered(TimePoint now) {
   absl::erase_if(remembered_, [&](const auto& entry) { return entry.second <= now; });
 }
 
-void ObjectCatalog::Bury(const std::string& key) {
-  // Replicas whose owners are away may be younger than those that are known.
-  const proto::Tombstone tombstone = Tombstones::Make(key, next_generation_ - 1);
-  tombstones_.Add(tombstone);
+void ObjectCatalog::BuryForGood(const std::string& key) {
+  const proto::Tombstone tombstone = Bury(key);
   if (keep_removed_) removed_.push_back(tombstone);
+}
+
+proto::Tombstone ObjectCatalog::Bury(const std::string& key) {
+  // Replicas whose owners are away may be younger than those that are known. It takes a generation
+  // of its own, so that owners can tell what was removed since they were last told.
+  proto::Tombstone tombstone = Tombstones::Make(key, next_generation_++);
+  tombstones_.Add(tombstone);
+  return tombstone;
 }
 
 ErrorCode ObjectCatalog::LoseReplica(const proto::LostReplica& lost, TimePoint now) {
@@ -246,22 +253,22 @@ bool ObjectCatalog::SupersedeBy(const proto::HeldObject& held) {
   return true;
 }
 
-bool ObjectCatalog::Register(const std::string& owner, const proto::HeldObject& held,
+bool ObjectCatalog::Register(const Registrant& owner, const proto::HeldObject& held,
                              TimePoint now) {
   const proto::Extent& extent = held.extent();
   MountedSegment* segment = segments_.Find(extent.segment());
-  if (segment == nullptr || segment->owner() != owner || !IsObjectKey(held.key()) ||
+  if (segment == nullptr || segment->owner() != owner.client_id || !IsObjectKey(held.key()) ||
       extent.length() != held.size() ||
-      clients_.AwaitsRemoval(owner, extent.generation(), extent.on_disk())) {
+      clients_.AwaitsRemoval(owner.client_id, extent.generation(), extent.on_disk())) {
     return false;
   }
-  if (extent.on_disk()) return RegisterOnDisk(*segment, held);
+  if (extent.on_disk()) return RegisterOnDisk(*segment, held, owner.heard_through);
   if (const auto it = segment->occupants.find(extent.generation());
       it != segment->occupants.end()) {
     segment->unconfirmed.erase(extent.generation());
     return it->second->key == held.key();
   }
-  if (tombstones_.Cover(held.key(), extent.generation())) return false;
+  if (tombstones_.Cover(held.key(), extent.generation(), owner.heard_through)) return false;
   bool free = segment->extents.AllocateAt(extent.offset(), extent.length());
   if (!free && !segment->unconfirmed.empty()) {
     // The snapshot is outdated there; what the owner still holds of it, it registers.
@@ -293,12 +300,14 @@ Object& ObjectCatalog::FindOrAdd(const proto::HeldObject& held) {
   return index_.Add(std::move(added));
 }
 
-bool ObjectCatalog::RegisterOnDisk(MountedSegment& segment, const proto::HeldObject& held) {
+bool ObjectCatalog::RegisterOnDisk(MountedSegment& segment, const proto::HeldObject& held,
+                                   uint64_t heard_through) {
   const uint64_t generation = held.extent().generation();
   if (const auto it = segment.stored.find(generation); it != segment.stored.end()) {
     return it->second->key == held.key();
   }
-  if (tombstones_.Cover(held.key(), generation) || held.size() == 0 || !SupersedeBy(held)) {
+  if (tombstones_.Cover(held.key(), generation, heard_through) || held.size() == 0 ||
+      !SupersedeBy(held)) {
     return false;
   }
   AddStored(segment, generation, FindOrAdd(held));
@@ -333,7 +342,7 @@ void ObjectCatalog::DropStored(MountedSegment& segment, uint64_t generation, Tim
   segment.stored_bytes -= object.size;
   metrics_.disk_dropped_keys.Increment();
   // As of one that was evicted: other holders that are away do not bring it back.
-  if (object.replicas.size() == 1) tombstones_.Add(object.key, next_generation_ - 1);
+  if (object.replicas.size() == 1) Bury(object.key);
   Detach(object, segment, generation, /*on_disk=*/true, now);
 }
 
@@ -359,8 +368,7 @@ void ObjectCatalog::Relist(Object& object, TimePoint now) {
   }
 }
 
-void ObjectCatalog::Restore(const std::string& owner, const proto::HeldObject& held,
-                            TimePoint now) {
+void ObjectCatalog::Restore(const Registrant& owner, const proto::HeldObject& held, TimePoint now) {
   if (!Register(owner, held, now)) return;
   segments_.Find(held.extent().segment())->unconfirmed.insert(held.extent().generation());
 }
@@ -506,7 +514,7 @@ uint64_t ObjectCatalog::Evict(uint64_t bytes, TimePoint now, size_t most_objects
       continue;
     }
     if (offloading_.enabled()) metrics_.evicted_unstored_keys.Increment();
-    tombstones_.Add(object->key, next_generation_ - 1);
+    Bury(object->key);
     Erase(*object);
   }
   return freed;

@@ -72,9 +72,14 @@ class ObjectCatalog {
   void SweepRemembered(TimePoint now);
   ErrorCode LoseReplica(const proto::LostReplica& replica, TimePoint now);
 
-  /// Takes in what `owner` holds. False if it must drop it: a newer generation of the object or of
-  /// the space is there, it was removed, or it does not lie in a segment of that owner.
-  bool Register(const std::string& owner, const proto::HeldObject& held, TimePoint now);
+  struct Registrant {
+    std::string client_id;
+    uint64_t heard_through = 0;  ///< It knows of all removals below this generation.
+  };
+  /// Takes in what an owner holds. False if it must drop it: a newer generation of the object or of
+  /// the space is there, it was or may have been removed, or it does not lie in a segment of that
+  /// owner.
+  bool Register(const Registrant& owner, const proto::HeldObject& held, TimePoint now);
 
   /// An owner has stored that object of its segment on disk. False if it is to be taken off again,
   /// as the object is not there any more.
@@ -86,7 +91,7 @@ class ObjectCatalog {
   void EvictAboveWatermark(TimePoint now);
 
   /// As Register, from a snapshot: until the owner registers the same, it may be outdated.
-  void Restore(const std::string& owner, const proto::HeldObject& held, TimePoint now);
+  void Restore(const Registrant& owner, const proto::HeldObject& held, TimePoint now);
   /// Forgets what only a snapshot says is on a segment; the owner is not told.
   void DropUnconfirmed(MountedSegment& segment, TimePoint now);
 
@@ -141,9 +146,12 @@ class ObjectCatalog {
   void KeepReplicas(Object& object, Predicate keep, Readers readers = Readers::kNone);
   Object* FindPut(const std::string& writer, const proto::PutEndItem& item) const;
   /// Nothing comes back of what was put under that key until now.
-  void Bury(const std::string& key);
+  proto::Tombstone Bury(const std::string& key);
+  /// And it was asked for: not even after a restart.
+  void BuryForGood(const std::string& key);
   bool SupersedeBy(const proto::HeldObject& held);
-  bool RegisterOnDisk(MountedSegment& segment, const proto::HeldObject& held);
+  bool RegisterOnDisk(MountedSegment& segment, const proto::HeldObject& held,
+                      uint64_t heard_through);
   /// The object of a held one's key, made if there is none.
   Object& FindOrAdd(const proto::HeldObject& held);
   void AddStored(MountedSegment& segment, uint64_t generation, Object& object);

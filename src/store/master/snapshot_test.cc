@@ -213,6 +213,22 @@ TEST_F(RestoreTest, KeepsWhatWasRemovedFromComingBackWithAnOwnerWhoWasAway) {
   EXPECT_THAT(later_.Register("a", {removed}), ElementsAre("removed"));
 }
 
+TEST_F(RestoreTest, KeepsOutWhatMayHaveBeenRemovedLongBeforeTheSnapshot) {
+  Pool pool{{.first_generation = 1000, .tombstones = 1}, store_.get()};
+  pool.Mount("a", kMegabyte);
+  pool.Put("a", "removed", 1000);
+  const auto removed = Held("removed", pool.Get("removed", true));
+  const uint64_t heard = pool.Ping("a").heard_through();
+  pool.Pass(std::chrono::seconds(11));
+  for (const char* key : {"removed", "none"}) EXPECT_EQ(pool.Remove(key), kObjectNotFound);
+  const uint64_t heard_all = pool.master.TakeSnapshot().next_generation();
+  ASSERT_TRUE(SnapshotWriter::Save(pool.master, *store_).ok());
+  Restore();
+  later_.Mount("a", kMegabyte, true);
+  EXPECT_THAT(later_.Register("a", {removed}, true, heard), ElementsAre("removed"));
+  EXPECT_THAT(later_.Register("a", {removed}, true, heard_all), IsEmpty());
+}
+
 TEST_F(SnapshotTest, IsSavedAtIntervalsAndAtTheEnd) {
   const auto store = Open();
   Pool pool({}, store.get());

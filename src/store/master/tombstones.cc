@@ -40,12 +40,16 @@ void Tombstones::ForgetOldest() {
   // A later one of the same key stands for this as well.
   if (found->second != oldest.generation) return;
   generations_.erase(found);
-  all_below_ = std::max(all_below_, oldest.generation);
+  ForgetThrough(oldest.generation);
+}
+
+void Tombstones::ForgetThrough(uint64_t generation) {
+  forgotten_through_ = std::max(forgotten_through_, generation);
 }
 
 void Tombstones::AddMatching(const std::string& pattern, uint64_t generation) {
   if (pattern.empty()) {
-    all_below_ = std::max(all_below_, generation);
+    all_through_ = std::max(all_through_, generation);
     return;
   }
   std::erase_if(patterns_, [&](const Pattern& known) {
@@ -57,8 +61,9 @@ void Tombstones::AddMatching(const std::string& pattern, uint64_t generation) {
   patterns_.push_back({std::make_shared<const RE2>(pattern), generation});
 }
 
-bool Tombstones::Cover(const std::string& key, uint64_t generation) const {
-  if (generation <= all_below_) return true;
+bool Tombstones::Cover(const std::string& key, uint64_t generation, uint64_t heard_through) const {
+  if (generation <= all_through_) return true;
+  if (generation <= forgotten_through_ && heard_through <= forgotten_through_) return true;
   const auto found = generations_.find(Hash(key));
   if (found != generations_.end() && generation <= found->second) return true;
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {

@@ -16,21 +16,27 @@ namespace tandem::store {
 
 /// Which objects are gone for good, so that an owner who comes back after a long silence, or late
 /// after the master's restart, registers none of them again: removals are told only to owners whose
-/// segments are mounted. Remembers the last `most`, by default a million: with each that is
-/// forgotten, what is as old as that may not be registered at all. Not synchronised.
+/// segments are mounted. Remembers the last `most`: what is as old as one that is forgotten may be
+/// registered only by who had heard of that one. Not synchronised.
 class Tombstones {
  public:
-  explicit Tombstones(size_t most = size_t{1} << 20) : most_(most) {}
+  explicit Tombstones(size_t most) : most_(most) {}
 
-  /// No object of that key whose generation is `generation` or less comes back.
+  /// No object of that key whose generation is `generation` or less comes back. No two removals
+  /// have the same one, and later ones higher ones.
   void Add(const std::string& key, uint64_t generation);
   void Add(const proto::Tombstone& tombstone);
   /// As Add, of all keys in which `pattern`, a valid regular expression, is found; an empty one is
   /// found in all. Remembers the last sixteen patterns, as each registration is compared with all.
   void AddMatching(const std::string& pattern, uint64_t generation);
   static proto::Tombstone Make(const std::string& key, uint64_t generation);
-  /// Whether a holder that was away may not register this.
-  bool Cover(const std::string& key, uint64_t generation) const;
+  /// Whether a holder may not register this that has heard of all removals below `heard_through`.
+  bool Cover(const std::string& key, uint64_t generation, uint64_t heard_through) const;
+
+  /// The highest generation that was forgotten.
+  uint64_t forgotten_through() const { return forgotten_through_; }
+  /// Everything up to this generation was forgotten by an earlier life.
+  void ForgetThrough(uint64_t generation);
 
   /// For a snapshot, the oldest first, as they are to be added again. What is older than those that
   /// are remembered is not among them, nor what was removed by a pattern.
@@ -55,7 +61,8 @@ class Tombstones {
     uint64_t generation;
   };
   std::deque<Pattern> patterns_;  // the last one used stands last
-  uint64_t all_below_ = 0;
+  uint64_t all_through_ = 0;      // of the empty pattern
+  uint64_t forgotten_through_ = 0;
 };
 
 }  // namespace tandem::store

@@ -102,11 +102,13 @@ std::vector<std::string> Pool::Keys() {
 }
 
 std::vector<std::string> Pool::Register(const std::string& client,
-                                        const std::vector<proto::HeldObject>& held, bool complete) {
+                                        const std::vector<proto::HeldObject>& held, bool complete,
+                                        uint64_t heard_through) {
   proto::RegisterObjectsRequest request;
   request.set_client_id(client);
   for (const proto::HeldObject& object : held) *request.add_objects() = object;
   request.set_complete(complete);
+  request.set_heard_through(heard_through);
   const proto::RegisterObjectsResponse response = master.RegisterObjects(request);
   std::vector<std::string> refused;
   for (const proto::ObjectExtent& object : response.refused()) refused.push_back(object.key());

@@ -39,7 +39,7 @@ class Pool {
   /// Registers objects as `client`; the keys that were refused.
   std::vector<std::string> Register(const std::string& client,
                                     const std::vector<proto::HeldObject>& held,
-                                    bool complete = true);
+                                    bool complete = true, uint64_t heard_through = 0);
 
   /// Moves the clock in steps of a second, with every client of `pinging` pinging, and maintains.
   void Pass(Duration time, const std::vector<std::string>& pinging = {});
