@@ -31,11 +31,12 @@ class HighAvailabilityTest(unittest.TestCase):
         self.addresses = ",".join(f"127.0.0.1:{m.ports['rpc']}" for m in self.masters)
         self.nodes = [self.start_node(i) for i in range(2)]
 
-    def start_master(self, number):
+    def start_master(self, number, cluster="test"):
         master = harness.Role(
             f"master{number}", ["master", "--rpc_port=0", "--rpc_address=127.0.0.1",
                                 "--metrics_port=0", "--enable_ha",
-                                f"--etcd_endpoints={self.etcd.endpoint}", "--cluster_id=test",
+                                f"--etcd_endpoints={self.etcd.endpoint}",
+                                f"--cluster_id={cluster}",
                                 f"--etcd_lease_seconds={LEASE_SECONDS}"],
             self.directory, ready_flag="--ready_file").start()
         self.addCleanup(master.stop)
@@ -61,8 +62,9 @@ class HighAvailabilityTest(unittest.TestCase):
     def leaders(self):
         return [master for master in self.masters if self.role_of(master) == "leader"]
 
-    def store(self, *arguments, stdin=b""):
-        return subprocess.run([harness.PROGRAM, "store", *arguments, f"--master={self.addresses}"],
+    def store(self, *arguments, stdin=b"", master=None):
+        return subprocess.run([harness.PROGRAM, "store", *arguments,
+                               f"--master={master or self.addresses}"],
                               input=stdin, capture_output=True, timeout=60 * harness.PATIENCE)
 
     def put(self, key, value):
@@ -85,6 +87,19 @@ class HighAvailabilityTest(unittest.TestCase):
         view = json.loads(result.stdout)
         self.assertEqual(view["objects"], 2)
         self.assertEqual(len(view["segments"]), 2)
+
+    def test_clusters_of_one_etcd_do_not_mix(self):
+        self.put("key", b"value")
+        other = self.start_master(3, cluster="other")
+        harness.wait_until(lambda: self.role_of(other) == "leader", 20,
+                           "the only master of its cluster to lead")
+        self.assertEqual(len(self.leaders()), 1)
+        address = f"127.0.0.1:{other.ports['rpc']}"
+        listed = self.store("ls", master=address)
+        self.assertEqual((listed.returncode, listed.stdout), (0, b""), listed.stderr)
+        self.assertEqual(self.store("put", "key", "-", stdin=b"x", master=address).returncode, 1)
+        other.kill()
+        self.assertEqual(self.store("get", "key").stdout, b"value")
 
     def test_one_leads_and_clients_follow_it(self):
         values = {f"key{i}": os.urandom(10_000 + i) for i in range(6)}

@@ -168,6 +168,17 @@ class MasterContractTest(unittest.TestCase):
         self.assertGreaterEqual(self.metric("master_get_replica_list_failures_total"), 1)
         self.master.expect_logged(r"memory: 1024 of \d+ bytes .* keys: 1,", seconds=20)
 
+    def test_only_who_is_to_report_metrics_does(self):
+        quiet = self.start_master("--enable_metric_reporting=false", name="quiet")
+        self.start_node(name="node of the quiet one")
+        self.put("key")
+        self.start_master()
+        self.start_node()
+        self.put("key")
+        report = r"memory: [1-9]\d* of \d+ bytes .* keys: 1,"
+        self.master.expect_logged(report, seconds=20)  # at which the other's, were there one, is due
+        self.assertNotRegex(quiet.log(), report)
+
     def test_flags_that_set_times_and_shares(self):
         self.start_master("--default_kv_lease_ttl=0", "--client_ttl=1",
                           "--eviction_high_watermark_ratio=0.5", "--eviction_ratio=0.25")
