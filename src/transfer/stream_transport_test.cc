@@ -181,10 +181,10 @@ class SilentOwner {
 
 TEST_F(StreamTransportTest, LetsGoOfTheBuffersOfASilentPeerOnceNobodyWaits) {
   SilentOwner owner;
+  std::promise<void> let_go;
   const auto peer = Transport::Create({.hostname = "127.0.0.1", .connections = 1}, host_);
   // More than may be in flight: the rest is not even sent.
   constexpr size_t kSize = 20 * kMaxMessageBytes;
-  std::promise<void> let_go;
   std::shared_ptr<std::byte[]> buffer(new std::byte[kSize], [&let_go](const std::byte* bytes) {
     delete[] bytes;
     let_go.set_value();
