@@ -46,7 +46,9 @@ void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
   store::MasterOptions& master = flags.master;
   parser.AddString("rpc_address", &flags.rpc_address, "address to listen on for calls");
   parser.AddPort("rpc_port", &flags.rpc_port, "port for calls, 0 lets the system choose");
-  parser.AddInt("rpc_thread_num", 1, 1024, &flags.rpc_thread_num, "threads that answer calls");
+  parser.AddInt(
+      "rpc_thread_num", 1, 1024, &flags.rpc_thread_num,
+      "threads that wait for calls over gRPC; each connection of other puts and gets has its own");
   parser.AddPort("metrics_port", &flags.metrics_port, "port for metrics and administration");
   parser.AddBool("enable_metric_reporting", &flags.enable_metric_reporting,
                  "log a summary when the pool's use has changed");

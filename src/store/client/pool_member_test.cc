@@ -158,6 +158,16 @@ TEST_F(PoolMemberTest, AMemberWithoutMemoryWritesToAnothers) {
   EXPECT_TRUE(writer.Holds("key", value));
 }
 
+TEST(LocalFirst, AMemberWithoutMemoryWritesToThoseOfItsHost) {
+  InProcessMaster master({.allocation_strategy = AllocationStrategy::kLocalFirst});
+  Member near(master, kSegment), far(master, kSegment, "host-b"), writer(master, 0);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(writer.Put(std::to_string(i), RandomBytes(1000, 4)), kOk);
+  }
+  EXPECT_EQ(writer->counters().shared_write_bytes, 20'000u);
+  EXPECT_EQ(writer->counters().remote_write_bytes, 0u);
+}
+
 TEST_F(PoolMemberTest, AMemberOfAnotherHostSendsToTheOwner) {
   Member owner(master_, kSegment), writer(master_, 0, "host-b");
   const auto value = RandomBytes(2'500'000, 4);

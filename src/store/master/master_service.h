@@ -16,7 +16,7 @@ class MasterService {
   struct Options {
     std::string address = "0.0.0.0";
     int port = 0;     ///< 0 lets the system choose; MasterService::port() tells.
-    int threads = 4;  ///< The most that answer calls.
+    int threads = 4;  ///< The most that wait for gRPC calls.
     /// TLS, and the token that calls have to carry: Unauthenticated without. Calls over the socket
     /// of this host and user need none.
     Security security;

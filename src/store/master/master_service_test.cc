@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
+#include <utility>
 
 #include "base/testing/test_certificates.h"
 #include "store/master/maintenance.h"
@@ -150,6 +152,27 @@ TEST_F(MasterServiceTest, ServesSeveralThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(pool_.master.usage().allocated_bytes, uint64_t{64} * kThreads * kPuts);
+}
+
+TEST_F(MasterServiceTest, AnswersWhileACallWaits) {
+  // One that ends has the master's calls wait no more.
+  const auto unused = std::exchange(
+      service_,
+      *MasterService::Start({.address = "127.0.0.1", .threads = 1}, serving_, pool_.metrics));
+  ASSERT_EQ(pool_.Put("a", "k", 100), kOk);
+  proto::RemoveRequest remove;
+  remove.add_keys("k");
+  remove.set_wait_milliseconds(5000);
+  auto removed = std::async(std::launch::async, [&] { return Connect()->Remove(remove, Soon()); });
+  const TimePoint give_up = Soon();
+  while (pool_.Exists("k")) ASSERT_LT(Clock::Real().Now(), give_up);
+  // It waits for these, which come in the meantime.
+  const auto owner = Connect();
+  proto::PingRequest ping;
+  ping.set_client_id("a");
+  ping.set_forgotten_through(owner->Ping(ping, Soon())->sequence());
+  ASSERT_TRUE(owner->Ping(ping, Soon()).ok());
+  EXPECT_EQ(removed.get()->pending_size(), 0);
 }
 
 TEST_F(MasterServiceTest, SaysThatAPortIsInUse) {
