@@ -53,7 +53,8 @@ void EvictionOrder::Queue(Object& object) {
 void EvictionOrder::Settle(Object& object, TimePoint now) {
   if (object.lease.active(now) && IsLeased(object)) return;
   if (object.list != nullptr) Unlist(object);
-  if (object.lease.active(now)) return ListsOf(object).leased.Append(object);
+  // It may be a holder's. Those last longest, so that it keeps nobody in that list waiting.
+  if (object.lease.active(now)) return ListsOf(object).held.Append(object);
   ListsOf(object).settled.Append(object);
   ahead_bytes_ += object.size;
 }

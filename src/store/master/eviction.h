@@ -19,7 +19,7 @@ class EvictionOrder {
   /// Marks an object as the last used, with a lease until `lease_until`: as long after `now` in all
   /// calls.
   void Lease(Object& object, TimePoint now, TimePoint lease_until);
-  /// The same for one that a reader holds, with a duration of its own.
+  /// The same for one that a reader holds, with a duration of its own, no shorter than Lease's.
   void Hold(Object& object, TimePoint now, TimePoint lease_until);
   void Remove(Object& object);
 

@@ -3,6 +3,8 @@
 
 #include <random>
 
+#include "store/master/eviction.h"
+#include "store/master/object.h"
 #include "store/master/testing/pool.h"
 
 namespace tandem::store {
@@ -254,6 +256,23 @@ TEST(Eviction, KeepsItsAccountsOverRandomUse) {
     pool.master.RemoveAll({});
     EXPECT_EQ(pool.master.usage().allocated_bytes, 0u) << "seed " << seed;
   }
+}
+
+TEST(EvictionOrderTest, WhatIsHeldWhileItIsStoredKeepsNoOtherBehindIt) {
+  Object stored, read;
+  for (Object* object : {&stored, &read}) object->state = Object::State::kComplete;
+  EvictionOrder order(minutes(30));
+  const TimePoint start{};
+  order.Add(stored, start);
+  order.Remove(stored);  // its owner is at it
+  order.Hold(stored, start, start + seconds(20));
+  order.Settle(stored, start);
+  order.Add(read, start);
+  order.Lease(read, start, start + seconds(10));
+  EXPECT_EQ(order.Next(start + seconds(9), true), nullptr);
+  EXPECT_EQ(order.Next(start + seconds(11), true), &read);
+  order.Remove(read);
+  EXPECT_EQ(order.Next(start + seconds(21), true), &stored);
 }
 
 }  // namespace
