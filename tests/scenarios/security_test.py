@@ -60,6 +60,14 @@ class SecurityTest(unittest.TestCase):
         self.addCleanup(master.stop)
         return master.start()
 
+    def node(self, master, namespace, *flags):
+        node = harness.Role(
+            "node", ["store", "serve", f"--master={A}:{master.ports['rpc']}",
+                     f"--local-hostname={A}", "--segment-size=64MB", *flags],
+            tempfile.mkdtemp(dir=self.directory), namespace=namespace)
+        self.addCleanup(node.stop)
+        return node.start()
+
     def security(self, ca="pool", token="token", certificate=False):
         """The flags of one who trusts that CA and has that token."""
         flags = [f"--tls-ca-file={self.directory / ca / 'ca.pem'}"] if ca else []
@@ -88,14 +96,9 @@ class SecurityTest(unittest.TestCase):
     def test_data_between_two_hosts(self):
         hosts = self.enterContext(Hosts())
         master = self.master(A, hosts.a)
-        node = harness.Role(
-            "node", ["store", "serve", f"--master={A}:{master.ports['rpc']}",
-                     f"--local-hostname={A}", "--segment-size=64MB",
-                     f"--metadata-server=https://{A}:{master.ports['metadata']}/metadata",
-                     *self.security(certificate=True)],
-            tempfile.mkdtemp(dir=self.directory), namespace=hosts.a)
-        self.addCleanup(node.stop)
-        node.start()
+        node = self.node(master, hosts.a,
+                         f"--metadata-server=https://{A}:{master.ports['metadata']}/metadata",
+                         *self.security(certificate=True))
         # Written to another host and read from there: over the network both times.
         put = self.store(master, *self.security(), "put", "key", "-", namespace=hosts.b,
                          stdin=VALUE)
@@ -120,7 +123,13 @@ class SecurityTest(unittest.TestCase):
             self.assertNotIn(TOKEN, role.log())
             command = pathlib.Path(f"/proc/{role.process.pid}/cmdline").read_bytes()
             self.assertNotIn(TOKEN.encode(), command)
-        self.assertNotIn("without", master.log())
+            self.assertNotIn("without", role.log())
+
+    def test_a_node_warns_that_its_data_is_open_to_all(self):
+        hosts = self.enterContext(Hosts())
+        master = self.master(A, hosts.a, secured=False)
+        self.node(master, hosts.a, "--metadata-server=P2PHANDSHAKE").expect_logged(
+            f"data is served on {A} without TLS and without a token")
 
     def test_what_strangers_are_told(self):
         master = self.master("127.0.0.1")
@@ -178,8 +187,9 @@ class SecurityTest(unittest.TestCase):
         self.assertEqual(json.loads(top.stdout)["objects"], 0, top.stderr)
 
     def test_warnings_at_start(self):
-        self.assertIn("on 0.0.0.0 without TLS and without a token",
-                      self.master("0.0.0.0", secured=False).log())
+        open_to_all = self.master("0.0.0.0", secured=False).log()
+        for what in ("calls and administration are", "metadata is"):
+            self.assertIn(f"{what} served on 0.0.0.0 without TLS and without a token", open_to_all)
         self.assertNotIn("without", self.master("127.0.0.1", secured=False).log())
         result = subprocess.run([harness.PROGRAM, "master", "--tls_cert_file=/nowhere"],
                                 capture_output=True, text=True, timeout=60)
