@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import harness
+import pool
 
 # Before the library is loaded: its memory hooks and ThreadSanitizer do not agree.
 os.environ.setdefault("UCX_MEM_EVENTS", "n")
@@ -52,27 +53,4 @@ class PythonStoreCase(unittest.TestCase):
 
     def setUp(self):
         self.store = self.connect()
-        self.addCleanup(self.expect_nothing_allocated)
-        self.addCleanup(self.remove_everything)
-
-    def remove_everything(self):
-        store = MooncakeDistributedStore()
-        store.setup("127.0.0.1", "P2PHANDSHAKE", 0, MEBIBYTE, "tcp", "", self.address)
-        store.remove_all(True)
-        store.close()
-
-    def expect_nothing_allocated(self):
-        """The pool's accounting returns to zero, whatever a test did."""
-        harness.wait_until(lambda: self.metric("master_allocated_bytes") == 0, 10,
-                           "the pool to be empty")
-        self.assertEqual(self.metric("master_key_count"), 0)
-
-    def metric(self, name):
-        connection = harness.http.client.HTTPConnection(
-            "127.0.0.1", self.master.ports["metrics"], timeout=10)
-        try:
-            connection.request("GET", "/metrics")
-            text = connection.getresponse().read().decode()
-            return float(harness.re.search(rf"^{name} (\S+)$", text, harness.re.M).group(1))
-        finally:
-            connection.close()
+        self.addCleanup(pool.expect_nothing_allocated, self.master)

@@ -15,6 +15,7 @@ import unittest
 import urllib.parse
 
 import harness
+import pool
 
 MEGABYTE = 1 << 20
 RPCS = ["mount_segment", "unmount_segment", "ping", "register_objects", "put_start", "put_end",
@@ -78,6 +79,7 @@ class MasterContractTest(unittest.TestCase):
             f"--metadata-server=http://127.0.0.1:{self.master.ports['metadata']}/metadata",
             f"--segment-size={size}"], self.directory).start()
         self.addCleanup(node.stop)
+        self.addCleanup(pool.expect_nothing_allocated, self.master)
         return node
 
     def ask(self, method, path, body=None, port="metrics", **query):
@@ -93,10 +95,7 @@ class MasterContractTest(unittest.TestCase):
             connection.close()
 
     def metric(self, name):
-        text = self.ask("GET", "/metrics")[1]
-        found = re.search(rf"^{name} (\S+)$", text, re.M)
-        self.assertIsNotNone(found, f"{name} is not among the metrics")
-        return float(found[1])
+        return pool.metric(self.master, name)
 
     def store(self, *arguments, stdin=b""):
         return subprocess.run(

@@ -227,6 +227,8 @@ class PythonStoreTest(PythonStoreCase):
             "batch_get_buffer": (lambda: len(store.batch_get_buffer(["3"])[0]), 5),
             "get_into": (lambda: store.get_into("4", where, 5), 5),
             "batch_get_into": (lambda: store.batch_get_into(["5"], [where], [5]), [5]),
+            "batch_get_into_multi_buffers": (
+                lambda: store.batch_get_into_multi_buffers(["6"], [[where]], [[5]]), [5]),
             "get_size": (lambda: store.get_size("0"), 5),
             "is_exist": (lambda: store.is_exist("0"), 1),
             "batch_is_exist": (lambda: store.batch_is_exist(["0", "none"]), [1, 0]),
@@ -235,11 +237,16 @@ class PythonStoreTest(PythonStoreCase):
             "put_batch": (lambda: store.put_batch(["c"], [b"value"]), OK),
             "put_from": (lambda: store.put_from("d", where, 5), OK),
             "batch_put_from": (lambda: store.batch_put_from(["e"], [where], [5]), [OK]),
+            "batch_put_from_multi_buffers": (
+                lambda: store.batch_put_from_multi_buffers(["f"], [[where]], [[5]]), [OK]),
             "remove": (lambda: store.remove("a"), OK),
             "batch_remove": (lambda: store.batch_remove(["b"]), [OK]),
             "remove_by_regex": (lambda: store.remove_by_regex("^[cd]$"), 2),
-            "remove_all": (lambda: store.remove_all(True), len(keys) + 1),
+            "remove_all": (lambda: store.remove_all(True), len(keys) + 2),
         }
+        waits_for_nobody = {"register_buffer", "unregister_buffer", "get_hostname", "health_check"}
+        self.assertEqual({name for name in dir(store) if not name.startswith("_")},
+                         set(calls) | waits_for_nobody)
         for name, (call, expected) in calls.items():
             with self.subTest(call=name):
                 results, entered = [], threading.Event()

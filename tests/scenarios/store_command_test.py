@@ -3,14 +3,15 @@
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import tempfile
 import unittest
+import urllib.error
 import urllib.request
 
 import harness
+import pool
 
 
 class StoreCommandTest(unittest.TestCase):
@@ -25,6 +26,7 @@ class StoreCommandTest(unittest.TestCase):
         self.addCleanup(self.master.stop)
         self.metadata = f"http://127.0.0.1:{self.master.ports['metadata']}/metadata"
         self.node = self.start_node("node")
+        self.addCleanup(pool.expect_nothing_allocated, self.master)
 
     def start_node(self, name, *flags):
         node = harness.Role(name, ["store", "serve", f"--master={self.address}",
@@ -63,31 +65,19 @@ class StoreCommandTest(unittest.TestCase):
         self.assertEqual(taken.returncode, 1)
         self.assertIn("--metrics-port chooses another", taken.stderr.decode())
 
-    def metric(self, name):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.master.ports['metrics']}/metrics",
-                                    timeout=10) as response:
-            return float(re.search(rf"^{name} (\S+)$", response.read().decode(), re.M)[1])
-
-    def assert_nothing_allocated(self):
-        harness.wait_until(lambda: self.metric("master_allocated_bytes") == 0, 10,
-                           "the pool to be empty")
-        self.assertEqual(self.metric("master_key_count"), 0)
-
     def test_pins_and_replicas(self):
         self.start_node("second")
         self.succeed("put", "--replicas=2", "twice", "-", stdin=b"value")
         described = json.loads(self.succeed("stat", "twice", "--json"))
         self.assertEqual(len({replica["segment"] for replica in described["replicas"]}), 2)
         self.succeed("put", "--soft-pin", "soft", "-", stdin=b"value")
-        self.assertEqual(self.metric("master_soft_pin_key_count"), 1)
+        self.assertEqual(pool.metric(self.master, "master_soft_pin_key_count"), 1)
         self.succeed("put", "--hard-pin", "hard", "-", stdin=b"value")
         for i in range(12):  # more than the two segments of 64 MB hold
             self.succeed("put", f"cold/{i}", "-", stdin=bytes(14 << 20))
         self.assertEqual(self.succeed("get", "hard"), b"value")
         self.assertEqual(self.succeed("get", "soft"), b"value")
         self.assertIn("not found", self.fail(1, "get", "cold/0"))
-        self.succeed("rm", "--force", *self.succeed("ls").decode().split())
-        self.assert_nothing_allocated()
 
     def test_objects_go_in_and_come_out(self):
         value = os.urandom(14 << 20)
@@ -106,7 +96,7 @@ class StoreCommandTest(unittest.TestCase):
                          [f"127.0.0.1:{self.node.ports['data']}"])
         self.assertIn("written once", self.fail(1, "put", "models/b", "-", stdin=b"again"))
         self.succeed("rm", "--force", "models/a", "models/b")
-        self.assert_nothing_allocated()
+        self.assertEqual(pool.metric(self.master, "master_allocated_bytes"), 0)
         self.assertIn("not found", self.fail(1, "get", "models/a"))
         self.assertIn("not found", self.fail(1, "stat", "models/a"))
 
@@ -125,15 +115,31 @@ class StoreCommandTest(unittest.TestCase):
 
     def test_a_node_registers_and_leaves_nothing_behind(self):
         segment = f"127.0.0.1:{self.node.ports['data']}"
-        entry = harness.http.client.HTTPConnection("127.0.0.1", self.master.ports["metadata"])
-        entry.request("GET", f"/metadata?key=mooncake/ram/{segment}")
-        registered = json.loads(entry.getresponse().read())
+
+        def entry(kind):
+            """Status and body of what the metadata server knows of the node."""
+            try:
+                with urllib.request.urlopen(f"{self.metadata}?key=mooncake/{kind}/{segment}",
+                                            timeout=20 * harness.PATIENCE) as response:
+                    return response.status, response.read()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.status, b""
+
+        status, body = entry("ram")
+        registered = json.loads(body)
+        self.assertEqual(status, 200)
         self.assertEqual((registered["name"], registered["protocol"]), (segment, "tcp"))
+        self.assertEqual(registered["tcp_data_port"], self.node.ports["data"])
         self.assertEqual(registered["buffers"][0]["length"], 64 << 20)
+        self.assertIn("timestamp", registered)
+        self.assertEqual(set(registered["buffers"][0]), {"name", "addr", "length"})
+        status, body = entry("rpc_meta")
+        self.assertEqual((status, json.loads(body)), (200, {
+            "ip_or_host_name": "127.0.0.1", "rpc_port": self.node.ports["data"]}))
         self.assertEqual(self.node.stop(), 0)
-        entry.request("GET", f"/metadata?key=mooncake/ram/{segment}")
-        self.assertEqual(entry.getresponse().status, 404)
-        entry.close()
+        for kind in ("ram", "rpc_meta"):
+            self.assertEqual(entry(kind)[0], 404)
         self.assertIn("(-200)", self.fail(1, "put", "key", "-", stdin=b"value"))
 
     def test_top_shows_the_pool(self):
