@@ -154,7 +154,10 @@ class PythonStoreBadInputTest(PythonStoreCase):
         self.refuse(INVALID, "invalid parameters",
                     lambda: self.store.put_batch(["k" * 1025], [b"value"]))
         self.assertEqual(self.store.get("k" * 1025), b"")
-        self.assertEqual(self.store.is_exist(""), 0)
+        for key in ("", "k" * 1025):
+            self.assertEqual(self.store.is_exist(key), 0)
+            self.assertEqual(self.store.get_size(key), MISSING)
+            self.assertEqual(self.store.remove(key), MISSING)
         self.assertEqual(self.store.get_size("no such key"), MISSING)
 
     def test_buffers_with_gaps(self):
@@ -249,10 +252,18 @@ class PythonStoreBadInputTest(PythonStoreCase):
         self.assertEqual(self.store.remove("key", True), MISSING)
 
     def test_a_master_that_is_gone(self):
+        store = MooncakeDistributedStore()
+        self.addCleanup(store.close)
+        self.assertEqual(store.setup({
+            "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE",
+            "global_segment_size": 0, "master_server_addr": self.address, "call_timeout": 1}), OK)
         self.master.signal(signal.SIGSTOP)
         try:
-            self.refuse(RPC_FAILED, "master", lambda: self.store.put("key", b"value"))
-            self.assertEqual(self.store.is_exist("key"), -1)
+            for call in (lambda: store.put("key", b"value"), lambda: store.get_size("key"),
+                         lambda: store.remove("key"), store.remove_all):
+                self.refuse(RPC_FAILED, "master", call)
+            self.refuse(b"", "(-900)", lambda: store.get("key"))
+            self.assertEqual(store.is_exist("key"), -1)
             harness.wait_until(lambda: self.store.health_check() == 2, 20, "the loss to be noticed")
         finally:
             self.master.signal(signal.SIGCONT)

@@ -272,6 +272,44 @@ TEST_F(PoolMemberTest, DoesNotWaitForBuffersThatTheCallItselfKeeps) {
   EXPECT_TRUE(reader.Holds("b", value));
 }
 
+TEST_F(PoolMemberTest, RefusesWhatLocalBuffersCouldNeverHold) {
+  Member owner(master_, 64 << 20), stranger(master_, 0, "host-b");
+  auto value = RandomBytes(17 << 20, 19);
+  ASSERT_EQ(owner.Put("large", value), kOk);
+  ErrorCode code = kOk;
+  EXPECT_EQ(stranger.Read("large", &code), nullptr);
+  EXPECT_EQ(code, kInvalidParams);
+  // What is in one piece is sent from where it is.
+  const std::span<const std::byte> bytes = value;
+  const std::vector<Parts> gathered = {{bytes.first(1000), bytes.subspan(1000)}};
+  EXPECT_EQ(
+      stranger->Put(std::vector<std::string>{"gathered"}, std::span(gathered), {}, In(seconds(20))),
+      (std::vector{kInvalidParams}));
+  EXPECT_EQ(stranger.Put("whole", value), kOk);
+}
+
+TEST_F(PoolMemberTest, WaitsForLocalBuffersThatOthersHoldUntilTheDeadline) {
+  Member owner(master_, 64 << 20), stranger(master_, 0, "host-b");
+  const auto value = RandomBytes(9 << 20, 20);
+  for (const char* key : {"a", "b"}) ASSERT_EQ(owner.Put(key, value), kOk);
+  auto held = stranger.Read("a");
+  ASSERT_NE(held, nullptr);
+  std::vector<ErrorCode> codes;
+  EXPECT_EQ(stranger->Read(std::vector<std::string>{"b"}, In(milliseconds(50)), &codes)[0],
+            nullptr);
+  EXPECT_EQ(codes, (std::vector{kTransferFailed}));
+  const std::span<const std::byte> bytes = value;
+  const std::vector<Parts> gathered = {{bytes.first(1000), bytes.subspan(1000)}};
+  const std::vector<std::string> keys = {"gathered"};
+  EXPECT_EQ(stranger->Put(keys, std::span(gathered), {}, In(milliseconds(50))),
+            (std::vector{kNoSpace}));
+  held.reset();
+  EXPECT_TRUE(Eventually([&] {  // the master hears a moment later that the put was given up
+    return stranger->Put(keys, std::span(gathered), {}, In(seconds(20)))[0] == kOk;
+  }));
+  EXPECT_TRUE(stranger.Holds("gathered", value));
+}
+
 TEST_F(PoolMemberTest, KeepsReplicasOnDistinctSegments) {
   Member first(master_, kSegment), second(master_, kSegment), reader(master_, 0);
   const auto value = RandomBytes(1'000'000, 5);
