@@ -10,6 +10,7 @@
 #include "cli/accepted_value.h"
 #include "cli/bench_store.h"
 #include "cli/commands.h"
+#include "cli/waiting_line.h"
 #include "http/client.h"
 #include "loadgen/machine_limits.h"
 #include "loadgen/serving_load.h"
@@ -97,18 +98,23 @@ absl::Status BenchServe(const BenchFlags& flags) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<loadgen::MachineLimits> MeasureLimits() {
+  const WaitingLine line("measuring this machine");
+  return loadgen::MeasureMachine(kLimitTime);
+}
+
 absl::Status BenchStoreAndMachine(BenchFlags flags) {
   flags.store.load.least_time =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags.pass_seconds));
   ASSIGN_OR_RETURN(const auto figures, BenchStore(flags.store));
-  ASSIGN_OR_RETURN(const auto limits, loadgen::MeasureMachine(kLimitTime));
+  ASSIGN_OR_RETURN(const auto limits, MeasureLimits());
   Print(flags.json ? loadgen::StoreJson(figures, limits)
                    : loadgen::StoreTable(figures) + loadgen::MachineTable(limits));
   return absl::OkStatus();
 }
 
 absl::Status BenchMachine(const BenchFlags& flags) {
-  ASSIGN_OR_RETURN(const auto limits, loadgen::MeasureMachine(kLimitTime));
+  ASSIGN_OR_RETURN(const auto limits, MeasureLimits());
   Print(flags.json ? loadgen::StoreJson({}, limits) : loadgen::MachineTable(limits));
   return absl::OkStatus();
 }

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/scoped_fd.h"
 #include "base/status.h"
+#include "cli/waiting_line.h"
 #include "loadgen/store_report.h"
 #include "store/client/store_client.h"
 #include "store/master/maintenance.h"
@@ -25,6 +26,11 @@ namespace {
 using loadgen::StoreFigure;
 
 constexpr Duration kChildTimeout = std::chrono::minutes(5);
+constexpr char kOwnPut[] = "put, own segment";
+
+absl::Status OwnerFailed() {
+  return absl::UnavailableError("the process that lends memory failed");
+}
 
 /// Lines between a process and its child.
 class LineChannel {
@@ -86,10 +92,9 @@ absl::Status OwnSegment(const BenchStoreOptions& options, const std::string& pre
   if (master.empty()) return absl::UnavailableError("the measuring process has gone");
   MetricRegistry metrics;
   ASSIGN_OR_RETURN(const auto client, Join(options, master, options.segment_bytes, "", metrics));
-  ASSIGN_OR_RETURN(
-      const std::vector<StoreFigure> figures,
-      loadgen::MeasurePuts(*client, options.load, "put, own segment", prefix + "own", ""));
   parent.Send(client->segment_name());
+  ASSIGN_OR_RETURN(const std::vector<StoreFigure> figures,
+                   loadgen::MeasurePuts(*client, options.load, kOwnPut, prefix + "own", ""));
   parent.Send(loadgen::WriteFigures(figures));
   parent.Receive(kChildTimeout);
   loadgen::RemoveObjects(*client, options.load, prefix + "own");
@@ -165,44 +170,44 @@ absl::StatusOr<std::vector<StoreFigure>> BenchStore(const BenchStoreOptions& opt
   }
   owner->channel.Send(master);
   const std::string segment = owner->channel.Receive(kChildTimeout);
-  if (segment.empty()) return absl::UnavailableError("the process that lends memory failed");
-  ASSIGN_OR_RETURN(std::vector<StoreFigure> figures,
-                   loadgen::ReadFigures(owner->channel.Receive(kChildTimeout)));
-  const auto add = [&figures](const std::vector<StoreFigure>& more) {
+  if (segment.empty()) return OwnerFailed();
+  std::vector<StoreFigure> figures;
+  const auto measure = [&figures](const std::string& way, auto run) -> absl::Status {
+    const WaitingLine line("measuring " + way);
+    ASSIGN_OR_RETURN(const std::vector<StoreFigure> more, run(way));
     figures.insert(figures.end(), more.begin(), more.end());
+    return absl::OkStatus();
+  };
+  const auto get_by = [&](store::StoreClient& client) {
+    return [&](const std::string& way) {
+      return loadgen::MeasureGets(client, options.load, way, prefix + "own");
+    };
+  };
+  const auto put_by = [&](store::StoreClient& client, const std::string& name) {
+    return [&, name](const std::string& way) {
+      auto put = loadgen::MeasurePuts(client, options.load, way, prefix + name, segment);
+      loadgen::RemoveObjects(client, options.load, prefix + name);
+      return put;
+    };
   };
 
-  MetricRegistry metrics, stranger_metrics;
+  RETURN_IF_ERROR(measure(kOwnPut, [&](const std::string&) {
+    const std::string measured = owner->channel.Receive(kChildTimeout);
+    if (measured.empty()) return absl::StatusOr<std::vector<StoreFigure>>(OwnerFailed());
+    return loadgen::ReadFigures(measured);
+  }));
+  MetricRegistry metrics, careful_metrics, stranger_metrics;
   ASSIGN_OR_RETURN(const auto neighbour, Join(options, master, 0, "", metrics));
-  ASSIGN_OR_RETURN(
-      const auto mapped,
-      loadgen::MeasureGets(*neighbour, options.load, "get, same host (mapped)", prefix + "own"));
-  add(mapped);
-  MetricRegistry careful_metrics;
+  RETURN_IF_ERROR(measure("get, same host (mapped)", get_by(*neighbour)));
   ASSIGN_OR_RETURN(const auto careful,
                    Join(options, master, 0, "", careful_metrics, /*verify_local_reads=*/true));
-  ASSIGN_OR_RETURN(
-      const auto verified,
-      loadgen::MeasureGets(*careful, options.load, "get, same host, verified", prefix + "own"));
-  add(verified);
-  ASSIGN_OR_RETURN(const auto put,
-                   loadgen::MeasurePuts(*neighbour, options.load, "put, another's segment",
-                                        prefix + "put", segment));
-  add(put);
-  loadgen::RemoveObjects(*neighbour, options.load, prefix + "put");
+  RETURN_IF_ERROR(measure("get, same host, verified", get_by(*careful)));
+  RETURN_IF_ERROR(measure("put, another's segment", put_by(*neighbour, "put")));
   ASSIGN_OR_RETURN(const auto stranger,
                    Join(options, master, 0, "host of tandem bench", stranger_metrics));
-  ASSIGN_OR_RETURN(
-      const auto got,
-      loadgen::MeasureGets(*stranger, options.load,
-                           fmt::format("get, {} transfer", options.protocol), prefix + "own"));
-  add(got);
-  ASSIGN_OR_RETURN(const auto sent,
-                   loadgen::MeasurePuts(*stranger, options.load,
-                                        fmt::format("put, {} transfer", options.protocol),
-                                        prefix + "sent", segment));
-  add(sent);
-  loadgen::RemoveObjects(*stranger, options.load, prefix + "sent");
+  RETURN_IF_ERROR(measure(fmt::format("get, {} transfer", options.protocol), get_by(*stranger)));
+  RETURN_IF_ERROR(
+      measure(fmt::format("put, {} transfer", options.protocol), put_by(*stranger, "sent")));
   return figures;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "cli/progress.h"
+#include "cli/waiting_line.h"
 #include "store/proto/master_client.h"
 #include "transfer/socket_address.h"
 
@@ -130,8 +131,10 @@ absl::Status PutObject(const StoreOptions& options, const std::string& key, cons
   ASSIGN_OR_RETURN(const std::string value, ReadInput(file));
   ASSIGN_OR_RETURN(const std::unique_ptr<Visitor> client, Visitor::Join(options));
   const std::span<const std::byte> bytes = std::as_bytes(std::span(value.data(), value.size()));
-  const ErrorCode code =
-      (*client)->Put(std::vector{key}, std::vector{bytes}, config, Deadline(options))[0];
+  const ErrorCode code = [&] {
+    const WaitingLine line("storing " + key);
+    return (*client)->Put(std::vector{key}, std::vector{bytes}, config, Deadline(options))[0];
+  }();
   if (code != store::kOk) return Failure(fmt::format("cannot put {}", key), code);
   if (options.json) PrintJson(object{{"key", key}, {"size", value.size()}});
   return absl::OkStatus();
@@ -141,7 +144,10 @@ absl::Status GetObject(const StoreOptions& options, const std::string& key,
                        const std::string& file) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Visitor> client, Visitor::Join(options));
   std::vector<ErrorCode> codes;
-  const auto handles = (*client)->Read(std::vector{key}, Deadline(options), &codes);
+  const auto handles = [&] {
+    const WaitingLine line("fetching " + key);
+    return (*client)->Read(std::vector{key}, Deadline(options), &codes);
+  }();
   if (handles[0] == nullptr) return Failure(fmt::format("cannot get {}", key), codes[0]);
   RETURN_IF_ERROR(WriteOutput(file, handles[0]->bytes()));
   if (options.json && file != "-") {

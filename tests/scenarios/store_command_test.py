@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import tempfile
@@ -172,6 +173,34 @@ class StoreCommandTest(unittest.TestCase):
                                          "--segment-size=256MB", "--json"))
         self.assertEqual({figure["object_bytes"] for figure in report["figures"]}, {4096, 1 << 20})
         self.assertEqual(self.succeed("ls"), b"")  # nothing stays
+
+    def test_long_work_is_shown_on_a_terminal(self):
+        self.succeed("put", "key", "-", stdin=b"value")
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        for arguments, words in ((["put", "other", "-"], b"storing other, 1 s"),
+                                 (["get", "key"], b"fetching key, 1 s")):
+            self.node.signal(signal.SIGSTOP)
+            try:
+                command = subprocess.Popen(
+                    [harness.PROGRAM, "store", *arguments, f"--master={self.address}"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=theirs)
+                self.addCleanup(command.kill)
+                command.stdin.write(b"value")
+                command.stdin.close()
+                shown = b""
+                def is_shown():
+                    nonlocal shown
+                    if select.select([ours], [], [], 0)[0]:
+                        shown += os.read(ours, 4096)
+                    return words in shown
+                harness.wait_until(is_shown, 8, f"{words} on the terminal")
+            finally:
+                self.node.signal(signal.SIGCONT)
+            with command.stdout:
+                self.assertEqual(command.stdout.read(), b"value" if "get" in arguments else b"")
+            self.assertEqual(command.wait(timeout=20 * harness.PATIENCE), 0)
+        os.close(theirs)
 
     def test_bench_behind_other_flags_is_refused(self):
         done = subprocess.run([harness.PROGRAM, "store", "--master=127.0.0.1:1", "bench"],
