@@ -260,6 +260,7 @@ class PythonStoreTest(PythonStoreCase):
                     # give it back here before it has failed.
                     for _ in range(50):
                         time.sleep(0.001)
+                    self.assertEqual(results, [], "it does not wait for the master")
                 finally:
                     self.master.signal(signal.SIGCONT)
                 waiting.join(timeout=30 * harness.PATIENCE)
