@@ -237,7 +237,7 @@ void PoolMember::ReadEach(std::span<const std::string> keys, TimePoint deadline,
   const std::vector<Lookup> lookups = LookUp(keys, deadline);
   const auto received = [&](size_t i) -> uint64_t {
     const FoundObject* object = lookups[i].object.get();
-    return object != nullptr && reader_->Receives(*object) ? object->size : 0;
+    return object != nullptr && reader_->MayReceive(*object) ? object->size : 0;
   };
   // As many at a time as local buffers hold.
   for (size_t first = 0; first < keys.size();) {

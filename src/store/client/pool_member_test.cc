@@ -258,6 +258,26 @@ TEST_F(PoolMemberTest, CopiesMoreThanLocalBuffersHold) {
   EXPECT_EQ(taken, (std::vector<std::string>{"a", "b", "c"}));
 }
 
+TEST_F(PoolMemberTest, CopiesMoreThanLocalBuffersHoldAlsoWhenTheNearerReplicasAreLost) {
+  Member near(master_, 64 << 20), far(master_, 64 << 20, "host-b"), reader(master_, 0);
+  const auto value = RandomBytes(9 << 20, 18);
+  const std::vector<std::string> keys = {"a", "b", "c"};
+  for (const std::string& key : keys) {
+    ASSERT_EQ(near.Put(key, value, {.replica_num = 2}), kOk);
+    ASSERT_EQ(reader.Find(key), 9 << 20);
+  }
+  near.Leave();
+  std::vector<size_t> taken;
+  reader->ReadEach(keys, In(seconds(20)),
+                   [&](size_t i, std::unique_ptr<ReadHandle> handle, ErrorCode code) {
+                     EXPECT_EQ(code, kOk);
+                     if (handle == nullptr) return;
+                     EXPECT_TRUE(std::ranges::equal(handle->bytes(), value));
+                     taken.push_back(i);
+                   });
+  EXPECT_EQ(taken, (std::vector<size_t>{0, 1, 2}));
+}
+
 TEST_F(PoolMemberTest, DoesNotWaitForBuffersThatTheCallItselfKeeps) {
   Member owner(master_, 64 << 20), reader(master_, 0, "host-b");
   const auto value = RandomBytes(9 << 20, 18);

@@ -29,8 +29,8 @@ ReplicaReader::Way ReplicaReader::WayTo(const ReplicaLocation& replica) const {
   return replica.segment->host_identity() == options_.host_identity ? Way::kMapped : Way::kRemote;
 }
 
-bool ReplicaReader::Receives(const FoundObject& object) const {
-  return std::all_of(
+bool ReplicaReader::MayReceive(const FoundObject& object) const {
+  return std::any_of(
       object.replicas.begin(), object.replicas.end(),
       [this](const ReplicaLocation& replica) { return WayTo(replica) >= Way::kRemote; });
 }

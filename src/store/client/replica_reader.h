@@ -50,8 +50,9 @@ class ReplicaReader {
     std::vector<ReplicaLocation> lost;
   };
 
-  /// Whether reading an object takes a local buffer.
-  bool Receives(const FoundObject& object) const;
+  /// Whether reading an object may take a local buffer: if it has a replica on this host as well,
+  /// that may prove to be lost.
+  bool MayReceive(const FoundObject& object) const;
 
   /// Reads all; those of one segment are asked for together, and transfers run side by side.
   void Read(std::vector<Wanted*> wanted, TimePoint deadline);
