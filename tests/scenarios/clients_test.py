@@ -32,6 +32,18 @@ class OpenAiClientTest(unittest.TestCase):
         self.assertEqual(reply.usage.total_tokens,
                          reply.usage.prompt_tokens + reply.usage.completion_tokens)
 
+    def test_calls_and_results_are_shown_to_the_model(self):
+        """What the client itself has read out of a text goes back as OpenAI's messages."""
+        tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+        call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+        reply = self.client.chat.completions.create(
+            model=harness.MODEL_NAME, tools=tools, tool_choice="none", max_tokens=4, messages=[
+                *self.messages, {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "1", "content": "a result of so many tokens"}])
+        without = self.client.chat.completions.create(
+            model=harness.MODEL_NAME, max_tokens=4, messages=self.messages)
+        self.assertGreater(reply.usage.prompt_tokens, without.usage.prompt_tokens)
+
     def test_streamed_chat_says_the_same(self):
         options = dict(model=harness.MODEL_NAME, messages=self.messages, temperature=0,
                        max_tokens=24)
@@ -71,7 +83,7 @@ class OpenAiClientTest(unittest.TestCase):
             self.client.chat.completions.create(
                 model=harness.MODEL_NAME, messages=self.messages,
                 tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}])
-        self.assertIn("tools", str(caught.exception))
+        self.assertIn("tool_choice", str(caught.exception))
         with self.assertRaises(openai.AuthenticationError):
             self.client.with_options(api_key="wrong").completions.create(
                 model=harness.MODEL_NAME, prompt="x")

@@ -3,66 +3,13 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <string>
 
-#include "api/schema/unsupported_fields.h"
+#include "api/schema/chat_message.h"
+#include "api/schema/tool_calls.h"
 #include "base/status.h"
 
 namespace tandem::api {
 namespace {
-
-/// The texts of a list of content parts, joined as vLLM joins them; nothing if a part is no text.
-std::optional<std::string> JoinParts(const boost::json::array& parts) {
-  std::string joined;
-  for (const boost::json::value& part : parts) {
-    if (!part.is_object()) return std::nullopt;
-    const boost::json::value* type = part.get_object().if_contains("type");
-    const boost::json::value* text = part.get_object().if_contains("text");
-    if (type == nullptr || *type != "text" || text == nullptr || !text->is_string()) {
-      return std::nullopt;
-    }
-    if (&part != parts.data()) joined += '\n';
-    joined += std::string_view(text->get_string());
-  }
-  return joined;
-}
-
-absl::StatusOr<boost::json::object> ReadMessage(const boost::json::value& value,
-                                                const std::string& path) {
-  if (!value.is_object()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} must be an object, got {}", path, Quote(value)));
-  }
-  boost::json::object message = value.get_object();
-  FieldReader fields(value.get_object(), path + ".");
-  std::string role;
-  fields.Read("role", role);
-  if (role.empty()) fields.Fail("role", "a string such as \"user\", \"assistant\" or \"system\"");
-  if (role == "tool" || role == "function") {
-    fields.FailWith(
-        "role",
-        fmt::format(
-            "{}.role: tool calls are not supported yet, got \"{}\"; any other role is accepted",
-            path, role));
-  }
-  for (const std::string_view name : {"tool_calls", "function_call", "tool_call_id", "audio"}) {
-    RefuseUnlessEmpty(fields, name);
-    message.erase(name);
-  }
-  const boost::json::value* content = fields.Find("content");
-  if (content == nullptr) {
-    message["content"] = "";
-    if (role != "assistant") fields.Fail("content", "a string or a list of text parts");
-  } else if (content->is_array()) {
-    std::optional<std::string> text = JoinParts(content->get_array());
-    if (!text) fields.Fail("content", "a string or a list of {\"type\": \"text\", \"text\": ...}");
-    message["content"] = text.value_or("");
-  } else if (!content->is_string()) {
-    fields.Fail("content", "a string or a list of text parts");
-  }
-  RETURN_IF_ERROR(fields.status());
-  return message;
-}
 
 void ReadMessages(FieldReader& fields, boost::json::array& messages) {
   const boost::json::value* found = fields.Find("messages");
@@ -71,7 +18,7 @@ void ReadMessages(FieldReader& fields, boost::json::array& messages) {
   }
   for (size_t i = 0; i < found->get_array().size(); ++i) {
     absl::StatusOr<boost::json::object> message =
-        ReadMessage(found->get_array()[i], fmt::format("messages[{}]", i));
+        ReadChatMessage(found->get_array()[i], fmt::format("messages[{}]", i));
     if (!message.ok()) return fields.Adopt(message.status());
     messages.emplace_back(*std::move(message));
   }
@@ -90,11 +37,23 @@ void ReadChatLogprobs(FieldReader& fields, GenerationRequest& request) {
   if (wanted) request.logprobs = top.value_or(0);
 }
 
+/// The default choice is to have calls read out of the text.
+void RequireToolChoiceNone(FieldReader& fields, const Conversation& conversation) {
+  const boost::json::value* choice = fields.Find("tool_choice");
+  if (conversation.tools.empty() || (choice != nullptr && *choice == "none")) return;
+  fields.FailWith(
+      "tool_choice",
+      fmt::format("tool_choice {} is not supported yet with tools; \"none\" is accepted: "
+                  "the tools are shown to the model, and a call is in its text",
+                  choice == nullptr ? "\"auto\", the default," : Quote(*choice)));
+}
+
 }  // namespace
 
 Conversation ReadConversation(FieldReader& fields) {
   Conversation conversation;
   ReadMessages(fields, conversation.messages);
+  conversation.tools = ReadTools(fields);
   fields.Read("continue_final_message", conversation.continue_final_message);
   conversation.add_generation_prompt = !conversation.continue_final_message;
   fields.Read("add_generation_prompt", conversation.add_generation_prompt);
@@ -118,6 +77,7 @@ absl::StatusOr<ChatRequest> ChatRequest::FromJson(const boost::json::object& bod
   FieldReader fields(body);
   ChatRequest request;
   request.conversation = ReadConversation(fields);
+  RequireToolChoiceNone(fields, request.conversation);
   request.generation = ReadGeneration(fields, 1);
   ReadChatLogprobs(fields, request.generation);
   fields.Read("echo", request.echo);

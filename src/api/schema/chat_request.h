@@ -11,9 +11,8 @@ namespace tandem::api {
 
 /// A conversation and how it is to be rendered.
 struct Conversation {
-  /// As the template reads them: {role, content, name...}, content a string (the texts of a list of
-  /// parts, a line each).
-  boost::json::array messages;
+  boost::json::array messages;  ///< As ReadChatMessage gives them.
+  boost::json::array tools;     ///< As the client wrote them.
   bool add_generation_prompt = true;
   bool continue_final_message = false;  ///< The last message is open: the output goes on with it.
   bool add_special_tokens = false;

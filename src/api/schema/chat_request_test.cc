@@ -47,13 +47,37 @@ TEST(ChatRequestTest, RefusesWhatOpenAiHasAndIsNotHere) {
               HasSubstr("verbosity is not supported yet, got \"low\""));
 }
 
-TEST(ChatRequestTest, RefusesTools) {
-  EXPECT_THAT(ErrorOf(WithUser(R"("tools": [{"type": "function"}])")),
-              HasSubstr("tools is not supported yet"));
+constexpr char kTool[] = R"("tools": [{"type": "function", "function": {"name": "f"}}])";
+
+TEST(ChatRequestTest, ShowsToolsToTheTemplateIfNoCallIsToBeReadFromTheText) {
+  const auto request = Parse(WithUser(std::string(kTool) + R"(, "tool_choice": "none")"));
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(boost::json::serialize(request->conversation.tools),
+            R"([{"type":"function","function":{"name":"f"}}])");
+  EXPECT_THAT(ErrorOf(WithUser(kTool)),
+              HasSubstr("tool_choice \"auto\", the default, is not supported yet with tools"));
+  EXPECT_THAT(ErrorOf(WithUser(std::string(kTool) + R"(, "tool_choice": "required")")),
+              HasSubstr("tool_choice \"required\" is not supported yet with tools"));
+  EXPECT_THAT(ErrorOf(WithUser(R"("tools": [{"type": "function"}], "tool_choice": "none")")),
+              HasSubstr("tools must be a list of"));
   EXPECT_THAT(ErrorOf(WithUser(R"("tool_choice": "auto")")),
               HasSubstr("only \"none\" is accepted"));
-  EXPECT_THAT(ErrorOf(R"({"messages": [{"role": "tool", "content": "x"}]})"),
-              HasSubstr("tool calls are not supported yet"));
+  EXPECT_TRUE(Parse(WithUser(R"("tools": [])")).ok());
+}
+
+TEST(ChatRequestTest, TakesCallsAndTheirResults) {
+  const auto request = Parse(R"({"messages": [
+      {"role": "user", "content": "hi"},
+      {"role": "assistant", "content": null,
+       "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{\"a\": 1}"}}]},
+      {"role": "tool", "tool_call_id": "1", "content": "result"}]})");
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(boost::json::serialize(request->conversation.messages),
+            R"([{"role":"user","content":"hi"},{"role":"assistant","content":"",)"
+            R"("tool_calls":[{"id":"1","function":{"name":"f","arguments":{"a":1}}}]},)"
+            R"({"role":"tool","tool_call_id":"1","content":"result"}])");
+  EXPECT_THAT(ErrorOf(R"({"messages": [{"role": "function", "content": "x"}]})"),
+              HasSubstr("messages[0].role \"function\" is not supported"));
 }
 
 TEST(ChatRequestTest, TopLogprobsNeedLogprobs) {

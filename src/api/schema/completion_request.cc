@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 #include <optional>
 
+#include "api/schema/unsupported_fields.h"
 #include "base/status.h"
 
 namespace tandem::api {
@@ -49,6 +50,7 @@ absl::StatusOr<CompletionRequest> CompletionRequest::FromJson(const boost::json:
   fields.Read("echo", request.echo);
   fields.Read("add_special_tokens", request.add_special_tokens);
   request.generation = ReadGeneration(fields, request.echo ? 0 : 1);
+  RefuseUnlessEmpty(fields, "tools");
   fields.Read("logprobs", request.generation.logprobs, {.least = kAllLogprobs});
   if (request.prompts.size() > 1 && request.generation.kv_transfer) {
     fields.Fail("prompt", "a single prompt in a request with kv_transfer_params");

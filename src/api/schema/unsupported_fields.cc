@@ -10,8 +10,7 @@ namespace tandem::api {
 namespace {
 
 /// Fields of which only "nothing" is accepted.
-constexpr std::string_view kRefused[] = {"tools",
-                                         "functions",
+constexpr std::string_view kRefused[] = {"functions",
                                          "audio",
                                          "prediction",
                                          "web_search_options",

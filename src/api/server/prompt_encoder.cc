@@ -84,6 +84,10 @@ absl::StatusOr<std::string> PromptEncoder::Render(const Conversation& conversati
   const model::Tokenizer& tokenizer = *model_.tokenizer;
   boost::json::object variables = conversation.template_variables;
   variables["messages"] = conversation.messages;
+  // Templates find both as none where there are none: so transformers calls them.
+  variables["tools"] = nullptr;
+  if (!conversation.tools.empty()) variables["tools"] = conversation.tools;
+  variables.emplace("documents", nullptr);
   variables["add_generation_prompt"] = conversation.add_generation_prompt;
   variables["bos_token"] = TokenText(tokenizer, tokenizer.bos_token_id());
   variables["eos_token"] = TokenText(tokenizer, tokenizer.eos_token_id());

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/server/testing/letter_tokenizer.h"
+#include "model/chat_template/chat_template.h"
 
 namespace tandem::api {
 namespace {
@@ -58,6 +59,20 @@ TEST_F(PromptEncoderTest, RendersConversationsByTheTemplate) {
   EXPECT_EQ(*encoder_.Render(Say("user", "hi")), "user:hi;assistant:");
   EXPECT_THAT(std::string(encoder_.Render(Say("nobody", "hi")).status().message()),
               HasSubstr("chat template says: nobody may speak"));
+}
+
+TEST_F(PromptEncoderTest, GivesTemplatesTheToolsOrNone) {
+  const auto parsed = model::ChatTemplate::Parse(
+      "{% if tools is none %}none{% else %}{% for tool in tools %}{{ tool.function.name }}{% "
+      "endfor "
+      "%}{% endif %}");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  ServedModel model = model_;
+  model.chat_template = parsed->get();
+  Conversation conversation = Say("user", "hi");
+  EXPECT_EQ(*PromptEncoder(model).Render(conversation), "none");
+  conversation.tools = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
+  EXPECT_EQ(*PromptEncoder(model).Render(conversation), "f");
 }
 
 TEST_F(PromptEncoderTest, AContinuedMessageEndsWithItsText) {
