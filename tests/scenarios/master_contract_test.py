@@ -235,12 +235,14 @@ class MasterContractTest(unittest.TestCase):
         try:
             self.master.kill()
             self.master.restart()
+            self.assertEqual(self.ask("GET", "/query_key", key="kept")[0], 200)
             with concurrent.futures.ThreadPoolExecutor(1) as threads:
                 asked = threads.submit(self.ask, "GET", "/get_all_keys")  # waits for the owner
                 self.assertEqual(self.ask("GET", "/health")[0], 200)
                 self.assertEqual(self.metric("master_key_count"), 1)
                 self.assertFalse(asked.done())
-            self.assertEqual(asked.result()[1].split(), ["kept"])
+                node.signal(signal.SIGCONT)
+                self.assertEqual(asked.result()[1].split(), ["kept"])
         finally:
             node.signal(signal.SIGCONT)
         self.assertEqual(self.store("get", "kept").stdout, b"value")
