@@ -14,8 +14,10 @@ demo: build model
 # The packages come first: which Python runs the scenarios is settled when the build is configured.
 test: install-test-packages $(VENV)/ready build model
 	cmake --build --preset release -j $(JOBS)
-	TANDEM_REQUIRE_TEST_SETUP=1 ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS); \
-	status=$$?; scripts/list_skipped_tests.py $(BUILD); exit $$status
+	TANDEM_REQUIRE_TEST_SETUP=1 ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) \
+	  --output-log $(CURDIR)/$(BUILD)/ctest.log; \
+	status=$$?; scripts/list_skipped_tests.py $(BUILD); \
+	grep -E 'tests passed|^Total Test time' $(BUILD)/ctest.log; exit $$status
 
 build: install-packages
 	cmake --preset release
