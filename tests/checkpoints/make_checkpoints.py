@@ -134,15 +134,17 @@ def write_golden(directory, config, values, random):
     (directory / "kv_2ltd_first20.f16.bin").write_bytes(kv.astype(np.float16).tobytes())
 
 
-def main():
+def make_missing(root, checkpoints, make_one, first_seed):
+    """Calls make_one(directory, *checkpoint, random) for each that is not there as these scripts
+    make it; the seeds count from first_seed."""
     stamp = source_stamp()
-    for seed, (name, checkpoint) in enumerate(CHECKPOINTS.items()):
-        directory = pathlib.Path(sys.argv[1]) / name
+    for seed, (name, checkpoint) in enumerate(checkpoints.items(), first_seed):
+        directory = pathlib.Path(root) / name
         if is_made(directory, stamp):
             continue
-        make(directory, *checkpoint, np.random.default_rng(seed))
+        make_one(directory, *checkpoint, np.random.default_rng(seed))
         mark_made(directory, stamp)
 
 
 if __name__ == "__main__":
-    main()
+    make_missing(sys.argv[1], CHECKPOINTS, make, first_seed=0)

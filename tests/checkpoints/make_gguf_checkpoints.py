@@ -5,21 +5,18 @@ make_gguf_checkpoints.py DIRECTORY: a directory each, with model.gguf beside the
 make_checkpoints.py makes. The numbers that a file stands for are what the package gguf reads in it.
 """
 import os
-import pathlib
 import sys
 
 # Threads that spin for each small product are slower than one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 try:
     import gguf
-    import numpy as np
 except ImportError:
     print("skipped: numpy or gguf is missing: tests/requirements.txt")
     sys.exit(1 if "TANDEM_REQUIRE_TEST_SETUP" in os.environ else 77)
 
-from checkpoint_files import is_made, mark_made, source_stamp
 from gguf_files import tensors_of, write_gguf
-from make_checkpoints import LLAMA3, family, random_weights, write_golden
+from make_checkpoints import LLAMA3, family, make_missing, random_weights, write_golden
 
 LINEAR = {"rope_type": "linear", "factor": 4.0}
 F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K, Q5_K, Q6_K = (
@@ -51,15 +48,5 @@ def make(directory, config, default, formats, random):
     write_golden(directory, config, values, random)
 
 
-def main():
-    stamp = source_stamp()
-    for seed, (name, checkpoint) in enumerate(CHECKPOINTS.items()):
-        directory = pathlib.Path(sys.argv[1]) / name
-        if is_made(directory, stamp):
-            continue
-        make(directory, *checkpoint, np.random.default_rng(100 + seed))
-        mark_made(directory, stamp)
-
-
 if __name__ == "__main__":
-    main()
+    make_missing(sys.argv[1], CHECKPOINTS, make, first_seed=100)

@@ -291,10 +291,9 @@ class MasterContractTest(unittest.TestCase):
                                 ("--allocation_strategy=best", "free_ratio_first"),
                                 ("--eviction_ratio=2", "--eviction_ratio=2"),
                                 ("--config_path=/nowhere", "/nowhere")):
-            result = subprocess.run([harness.PROGRAM, "master", flag], capture_output=True,
-                                    timeout=20 * harness.PATIENCE)
+            result = self.run_master(flag)
             self.assertEqual(result.returncode, 2)
-            self.assertIn(complaint, result.stderr.decode())
+            self.assertIn(complaint, result.stderr)
 
 
 if __name__ == "__main__":
