@@ -28,11 +28,15 @@ class CallChannel {
                                                   TimePoint deadline);
 
  private:
-  ScopedFd TakeConnection(TimePoint deadline);
+  struct Connection {
+    ScopedFd socket;
+    FramePace pace;
+  };
+  Connection TakeConnection(TimePoint deadline);
 
   const Connector connect_;
   Mutex mutex_;
-  std::vector<ScopedFd> idle_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Connection> idle_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tandem::store

@@ -30,9 +30,18 @@ absl::StatusOr<size_t> UnpackFrameHeader(std::string_view header, size_t limit, 
 /// Sends a frame. Unavailable if the connection is broken, DeadlineExceeded at `deadline`.
 absl::Status SendFrame(const ScopedFd& socket, uint32_t tag, std::string_view payload,
                        TimePoint deadline);
+
+/// How many frames in turn a connection had to be waited for. Where one came within microseconds
+/// lately, as between the calls of a batch, the next is waited for awake, as long: to sleep and be
+/// woken takes longer. Others get the processor if they want it (sched_yield).
+struct FramePace {
+  int late = 0;
+};
 /// Receives a frame with a payload of at most `limit` bytes. NotFound if the other end has closed
-/// between frames, Unavailable if within one or if it sends what is too long.
-absl::StatusOr<CallFrame> ReceiveFrame(const ScopedFd& socket, TimePoint deadline, size_t limit);
+/// between frames, Unavailable if within one or if it sends what is too long. Without `pace` it
+/// sleeps until there is something.
+absl::StatusOr<CallFrame> ReceiveFrame(const ScopedFd& socket, TimePoint deadline, size_t limit,
+                                       FramePace* pace = nullptr);
 
 /// Waits for what poll calls `events`; false at `deadline`.
 bool WaitForSocket(const ScopedFd& socket, short events, TimePoint deadline);

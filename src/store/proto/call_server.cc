@@ -79,10 +79,11 @@ void CallServer::Reap() {
 }
 
 void CallServer::Serve(Connection& connection) {
+  FramePace pace;
   bool goes_on = admit_(connection.socket);
   while (goes_on) {
     const absl::StatusOr<CallFrame> call =
-        ReceiveFrame(connection.socket, TimePoint::max(), kMaxMessageBytes);
+        ReceiveFrame(connection.socket, TimePoint::max(), kMaxMessageBytes, &pace);
     // Who gave up, while this process stood still say, would not learn what it has been given.
     if (!call.ok() || !StillWaits(connection.socket)) break;
     absl::StatusOr<std::string> response = handler_(static_cast<HotCall>(call->tag), call->payload);
