@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <deque>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "model/gptq.h"
+#include "model/loading_progress.h"
 
 namespace tandem::model {
 namespace {
@@ -81,11 +81,12 @@ class Loader {
       ASSIGN_OR_RETURN(head, Matrix("lm_head.weight", vocab, hidden));
     }
     std::vector<LayerWeights> layers;
+    LoadingProgress progress(config_.layers);
     for (int layer = 0; layer < config_.layers; ++layer) {
       ASSIGN_OR_RETURN(LayerWeights weights, Layer(fmt::format("model.layers.{}.", layer)));
       layers.push_back(std::move(weights));
       source_.DropPages();
-      ShowProgress(layer + 1);
+      progress.Reached(layer + 1);
     }
     ASSIGN_OR_RETURN(std::vector<float> norm, Vector("model.norm.weight", hidden, {}));
     return DecoderWeights{target_, embedding, std::move(layers), std::move(norm), LmHead(head)};
@@ -96,15 +97,6 @@ class Loader {
     compute::DecodeLinear head(std::array{matrix}, target_, pool_);
     source_.DropPages();
     return head;
-  }
-
-  /// Every few seconds, for those who wait.
-  void ShowProgress(int layers) const {
-    constexpr auto kInterval = std::chrono::seconds(2);
-    const auto now = std::chrono::steady_clock::now();
-    if (now - shown_ < kInterval) return;
-    shown_ = now;
-    spdlog::info("prepared the weights of {} of {} layers", layers, config_.layers);
   }
 
   absl::StatusOr<LayerWeights> Layer(const std::string& prefix) const {
@@ -255,7 +247,6 @@ class Loader {
   compute::ThreadPool& pool_;
   const bool keep_prefill_copy_;
   std::vector<int32_t> query_order_, key_order_;
-  mutable std::chrono::steady_clock::time_point shown_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace
