@@ -114,10 +114,20 @@ TEST(CompletionRequestTest, TakesPriorityAndSalt) {
   EXPECT_EQ(request->generation.cache_salt, "mine");
   EXPECT_THAT(ErrorOf(R"({"prompt": "a", "priority": "high"})"),
               HasSubstr("priority must be an integer, got \"high\""));
-  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "cache_salt": ""})"),
-              HasSubstr("cache_salt must be a string of 1 to 1024 bytes"));
-  EXPECT_THAT(ErrorOf(R"({"prompt": "a", "cache_salt": ")" + std::string(1025, 'x') + "\"}"),
-              HasSubstr("cache_salt must be a string of 1 to 1024 bytes"));
+  const auto with_salt = [](const std::string& salt) {
+    return R"({"prompt": "a", "cache_salt": ")" + salt + "\"}";
+  };
+  std::string longest;
+  for (int i = 0; i < 128; ++i) longest += "é";
+  EXPECT_EQ(Parse(with_salt(longest))->generation.cache_salt, longest);
+  for (const std::string& salt :
+       {std::string(), longest + "e", std::string("a@b"), std::string("a/b"), std::string("a\\\\b"),
+        std::string("a\\u0000b")}) {
+    EXPECT_THAT(ErrorOf(with_salt(salt)),
+                HasSubstr("cache_salt must be a string of 1 to 128 characters, none of them @, /, "
+                          "\\ or NUL"))
+        << salt;
+  }
 }
 
 TEST(CompletionRequestTest, TakesNoMoreThan1024Prompts) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "api/schema/unsupported_fields.h"
 
 namespace tandem::api {
@@ -9,7 +12,8 @@ namespace {
 
 /// vLLM's limits.
 constexpr int kMaxChoices = 16384;
-constexpr size_t kMaxSaltBytes = 1024;
+constexpr int64_t kMaxSaltLength = 128;
+constexpr std::string_view kNotInSalts("@/\\\0", 4);
 
 void ReadStreamOptions(FieldReader& fields, GenerationRequest& request) {
   const boost::json::value* found = fields.Find("stream_options");
@@ -40,8 +44,13 @@ void ReadChoices(FieldReader& fields, GenerationRequest& request) {
 
 void ReadCacheSalt(FieldReader& fields, std::string& salt) {
   fields.Read("cache_salt", salt);
-  if (fields.Find("cache_salt") != nullptr && (salt.empty() || salt.size() > kMaxSaltBytes)) {
-    fields.Fail("cache_salt", "a string of 1 to 1024 bytes");
+  if (fields.Find("cache_salt") == nullptr) return;
+  // Characters, not bytes: those that do not go on with the one before.
+  const int64_t length =
+      std::count_if(salt.begin(), salt.end(), [](char byte) { return (byte & 0xc0) != 0x80; });
+  if (length == 0 || length > kMaxSaltLength ||
+      salt.find_first_of(kNotInSalts) != std::string::npos) {
+    fields.Fail("cache_salt", "a string of 1 to 128 characters, none of them @, /, \\ or NUL");
   }
 }
 
