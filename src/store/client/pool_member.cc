@@ -263,9 +263,10 @@ std::vector<std::unique_ptr<ReadHandle>> PoolMember::ReadSome(
   codes->assign(keys.size(), kOk);
   std::vector<size_t> left(keys.size());
   std::iota(left.begin(), left.end(), 0);
+  uint64_t kept = 0;
   for (int attempt = 1; !left.empty(); ++attempt) {
     const std::vector<size_t> stale =
-        ReadFound(keys, left, lookups, into, deadline, handles, *codes);
+        ReadFound(keys, left, lookups, into, deadline, kept, handles, *codes);
     // An object that is not where it was said to be has been removed meanwhile, and another one may
     // have been put under its key; or all of it is lost, which the master has now been told.
     if (stale.empty() || attempt == kMostAttempts) break;
@@ -281,7 +282,7 @@ std::vector<size_t> PoolMember::ReadFound(std::span<const std::string> keys,
                                           const std::vector<size_t>& places,
                                           const std::vector<Lookup>& lookups,
                                           std::span<const std::span<std::byte>> into,
-                                          TimePoint deadline,
+                                          TimePoint deadline, uint64_t& kept,
                                           std::vector<std::unique_ptr<ReadHandle>>& handles,
                                           std::vector<ErrorCode>& codes) {
   std::vector<ReplicaReader::Wanted> wanted(places.size());
@@ -295,7 +296,7 @@ std::vector<size_t> PoolMember::ReadFound(std::span<const std::string> keys,
     }
     there.push_back(&wanted[i]);
   }
-  reader_->Read(there, deadline);
+  reader_->Read(there, deadline, kept);
 
   proto::ReportLostReplicasRequest lost;
   std::vector<size_t> stale;

@@ -91,12 +91,12 @@ class PoolMember : public StoreClient {
                                                     TimePoint deadline,
                                                     std::vector<ErrorCode>* codes);
   /// Reads the objects of `keys` at these places, as far as they were found. Returns those that are
-  /// not where they were said to be.
+  /// not where they were said to be. `kept` is ReplicaReader's.
   std::vector<size_t> ReadFound(std::span<const std::string> keys,
                                 const std::vector<size_t>& places,
                                 const std::vector<Lookup>& lookups,
                                 std::span<const std::span<std::byte>> into, TimePoint deadline,
-                                std::vector<std::unique_ptr<ReadHandle>>& handles,
+                                uint64_t& kept, std::vector<std::unique_ptr<ReadHandle>>& handles,
                                 std::vector<ErrorCode>& codes);
   void ReportLost(const std::string& key, const std::vector<ReplicaLocation>& lost,
                   proto::ReportLostReplicasRequest& report);

@@ -292,6 +292,21 @@ TEST_F(PoolMemberTest, DoesNotWaitForBuffersThatTheCallItselfKeeps) {
   EXPECT_TRUE(reader.Holds("b", value));
 }
 
+TEST_F(PoolMemberTest, DoesNotWaitForThemEitherWhenANearerReplicaIsLost) {
+  Member near(master_, 64 << 20), far(master_, 64 << 20, "host-b"), reader(master_, 0);
+  const auto value = RandomBytes(9 << 20, 18);
+  ASSERT_EQ(far.Put("a", value), kOk);
+  ASSERT_EQ(near.Put("b", value, {.replica_num = 2}), kOk);
+  for (const char* key : {"a", "b"}) ASSERT_EQ(reader.Find(key), 9 << 20);
+  near.Leave();
+  std::vector<ErrorCode> codes;
+  const auto handles =
+      reader->Read(std::vector<std::string>{"a", "b"}, In(std::chrono::hours(1)), &codes);
+  EXPECT_EQ(codes, (std::vector{kOk, kTransferFailed}));
+  ASSERT_NE(handles[0], nullptr);
+  EXPECT_TRUE(std::ranges::equal(handles[0]->bytes(), value));
+}
+
 TEST_F(PoolMemberTest, RefusesWhatLocalBuffersCouldNeverHold) {
   Member owner(master_, 64 << 20), stranger(master_, 0, "host-b");
   auto value = RandomBytes(17 << 20, 19);

@@ -35,7 +35,7 @@ bool ReplicaReader::MayReceive(const FoundObject& object) const {
       [this](const ReplicaLocation& replica) { return WayTo(replica) >= Way::kRemote; });
 }
 
-void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline) {
+void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline, uint64_t& kept) {
   // Round i tries each object's i-th nearest replica.
   for (size_t round = 0; !wanted.empty(); ++round) {
     std::vector<Attempt> own, remote;
@@ -63,7 +63,7 @@ void ReplicaReader::Read(std::vector<Wanted*> wanted, TimePoint deadline) {
     }
     ReadOwn(own);
     for (const auto& [segment, attempts] : mapped) ReadMapped(attempts, deadline);
-    ReadRemote(remote, deadline);
+    ReadRemote(remote, deadline, kept);
     std::erase_if(wanted, [&](const Wanted* item) {
       return item->bytes.ok() || round + 1 >= item->object->replicas.size();
     });
@@ -108,11 +108,11 @@ std::vector<absl::StatusOr<transfer::ReadableBytes>> ReplicaReader::Pin(
   return std::vector<absl::StatusOr<transfer::ReadableBytes>>(extents.size(), status);
 }
 
-void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline) {
+void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline,
+                               uint64_t& kept) {
   std::vector<absl::StatusOr<InFlight>> reads;
   std::map<std::string, bool> gone;  // by endpoint
   uint64_t ahead = 0;                // bytes in buffers that are free again soon
-  uint64_t kept = 0;                 // and in those that go to the caller
   const auto to_be_copied = [](const Attempt& attempt) {
     return attempt.wanted->into.empty() ? 0 : attempt.wanted->object->size;
   };
@@ -136,6 +136,8 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
     const InFlight read = *std::move(reads[i]);
     reads[i] = InFlight{};
     Settle(attempts[i], Finish(attempts[i], read, deadline, gone), true);
+    const Wanted& wanted = *attempts[i].wanted;
+    if (wanted.into.empty() && !wanted.bytes.ok()) kept -= wanted.object->size;
     ahead -= to_be_copied(attempts[i]);
   }
 }

@@ -54,8 +54,10 @@ class ReplicaReader {
   /// that may prove to be lost.
   bool MayReceive(const FoundObject& object) const;
 
-  /// Reads all; those of one segment are asked for together, and transfers run side by side.
-  void Read(std::vector<Wanted*> wanted, TimePoint deadline);
+  /// Reads all; those of one segment are asked for together, and transfers run side by side. `kept`
+  /// counts the bytes of local buffers that the caller's call has been given, by this and by
+  /// earlier reads: it does not wait for those.
+  void Read(std::vector<Wanted*> wanted, TimePoint deadline, uint64_t& kept);
 
  private:
   enum class Way { kOwn, kMapped, kRemote, kOwnDisk, kRemoteDisk };
@@ -72,7 +74,7 @@ class ReplicaReader {
   Way WayTo(const ReplicaLocation& replica) const;
   void ReadOwn(const std::vector<Attempt>& attempts);
   void ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline);
-  void ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline);
+  void ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline, uint64_t& kept);
   /// For an object, in a call that keeps so many bytes in other buffers.
   absl::StatusOr<transfer::WritableBytes> TakeBuffer(uint64_t size, uint64_t kept,
                                                      TimePoint deadline);
