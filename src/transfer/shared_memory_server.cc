@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "base/status.h"
 #include "transfer/unix_socket.h"
@@ -17,6 +18,8 @@ namespace {
 
 // A reader that holds more than this has lost count of what it holds.
 constexpr size_t kMaxPinsPerConnection = 1 << 16;
+// To accept a reader for whom there is no descriptor. Others are served in between.
+constexpr Duration kBetweenAttempts = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -63,7 +66,13 @@ void SharedMemoryServer::Run() {
 
 void SharedMemoryServer::Accept() {
   ScopedFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket.valid()) return;
+  if (!socket.valid()) {
+    // Whoever asked waits on, and without this the thread would spin until others give some back.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+      std::this_thread::sleep_for(kBetweenAttempts);
+    }
+    return;
+  }
   if (!PeerIsSameUser(socket)) {
     spdlog::warn("refused a process of another user that asked for this segment's memory");
     return;
