@@ -46,16 +46,23 @@ std::shared_ptr<Transfer> RequestTransport::Write(const std::string& endpoint,
   return Submit(endpoint, std::move(requests), spread);
 }
 
-std::shared_ptr<Transfer> RequestTransport::Put(const std::string& endpoint,
-                                                const HeldObject& object, const ExtentGrant& grant,
-                                                std::span<const std::byte> bytes) {
-  auto body =
-      std::make_shared<std::string>(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  *body += PackObject(object);
-  std::vector<OutgoingRequest> requests(1);
-  requests[0].header = {RequestKind::kPut, 0, object.extent, 0, bytes.size(), grant};
-  requests[0].source = {std::as_bytes(std::span(body->data(), body->size())), body};
-  return Submit(endpoint, std::move(requests));
+std::vector<std::shared_ptr<Transfer>> RequestTransport::Put(
+    const std::string& endpoint, const std::vector<PutOperation>& operations) {
+  std::vector<std::shared_ptr<Transfer>> transfers;
+  std::vector<OutgoingRequest> requests;
+  for (const auto& [object, bytes, grant] : operations) {
+    const std::string description = PackObject(object);
+    auto body = std::make_shared<std::string>();
+    body->reserve(bytes.size() + description.size());
+    body->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    body->append(description);
+    OutgoingRequest& request = requests.emplace_back();
+    request.header = {RequestKind::kPut, 0, object.extent, 0, bytes.size(), grant};
+    request.source = {std::as_bytes(std::span(body->data(), body->size())), body};
+    request.transfer = transfers.emplace_back(std::make_shared<Transfer>(1));
+  }
+  ShareOut(endpoint, std::move(requests), Spread::kOne);
+  return transfers;
 }
 
 std::shared_ptr<Transfer> RequestTransport::Publish(const std::string& endpoint,
@@ -83,23 +90,28 @@ std::shared_ptr<Transfer> RequestTransport::Submit(const std::string& endpoint,
                                                    std::vector<OutgoingRequest> requests,
                                                    Spread spread) {
   auto transfer = std::make_shared<Transfer>(static_cast<int>(requests.size()));
+  for (OutgoingRequest& request : requests) request.transfer = transfer;
+  ShareOut(endpoint, std::move(requests), spread);
+  return transfer;
+}
+
+void RequestTransport::ShareOut(const std::string& endpoint, std::vector<OutgoingRequest> requests,
+                                Spread spread) {
   const absl::StatusOr<SocketAddress> address = ResolveEndpoint(endpoint);
   if (!address.ok()) {
-    for (size_t i = 0; i < requests.size(); ++i) transfer->EndPart(address.status());
-    return transfer;
+    for (const OutgoingRequest& request : requests) request.transfer->EndPart(address.status());
+    return;
   }
   // Consecutive messages go to different lanes; small transfers start at different ones.
   std::vector<std::vector<OutgoingRequest>> shares(lanes());
   const size_t first = next_lane_.fetch_add(1, std::memory_order_relaxed);
   for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].transfer = transfer;
     const size_t lane = spread == Spread::kOne ? first : first + i;
     shares[lane % shares.size()].push_back(std::move(requests[i]));
   }
   for (size_t lane = 0; lane < shares.size(); ++lane) {
     if (!shares[lane].empty()) SubmitTo(lane, endpoint, *address, std::move(shares[lane]));
   }
-  return transfer;
 }
 
 }  // namespace tandem::transfer

@@ -33,9 +33,8 @@ class RequestTransport : public Transport {
                                  std::vector<ReadOperation> operations) override;
   std::shared_ptr<Transfer> Write(const std::string& endpoint,
                                   std::vector<WriteOperation> operations, Spread spread) override;
-  std::shared_ptr<Transfer> Put(const std::string& endpoint, const HeldObject& object,
-                                const ExtentGrant& grant,
-                                std::span<const std::byte> bytes) override;
+  std::vector<std::shared_ptr<Transfer>> Put(const std::string& endpoint,
+                                             const std::vector<PutOperation>& operations) override;
   std::shared_ptr<Transfer> Publish(const std::string& endpoint,
                                     std::vector<PublishOperation> operations) override;
   std::shared_ptr<Transfer> Forget(const std::string& endpoint,
@@ -53,6 +52,8 @@ class RequestTransport : public Transport {
   std::shared_ptr<Transfer> Submit(const std::string& endpoint,
                                    std::vector<OutgoingRequest> requests,
                                    Spread spread = Spread::kOverAll);
+  /// The same for requests that have their transfers.
+  void ShareOut(const std::string& endpoint, std::vector<OutgoingRequest> requests, Spread spread);
 
   std::atomic<size_t> next_lane_ = 0;
 };

@@ -12,11 +12,17 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// Enough to fill a fast network's round trip with messages of 1 MiB.
-constexpr size_t kMaxInFlight = 16;
+// Enough to fill a fast network's round trip with messages of 1 MiB, and a batch of small ones.
+constexpr uint64_t kMaxBytesInFlight = 16 * kMaxMessageBytes;
+constexpr size_t kMaxInFlight = 64;
 constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 constexpr Duration kStuckAfter = std::chrono::seconds(2);
 constexpr Duration kWatchInterval = std::chrono::milliseconds(500);
+
+/// That go either way.
+uint64_t BytesOf(const OutgoingRequest& request) {
+  return request.source.bytes.size() + request.destination.bytes.size();
+}
 
 std::string HostOf(const std::string& endpoint) {
   std::string host = endpoint.substr(0, endpoint.rfind(':'));
@@ -116,7 +122,8 @@ void StreamRequester::Send() {
   std::vector<RequestPointer> batch;
   auto frames = std::make_shared<std::deque<std::string>>();
   std::vector<asio::const_buffer> buffers;
-  while (!queue_.empty() && in_flight_.size() < kMaxInFlight && bytes < kMaxMessageBytes) {
+  while (!queue_.empty() && in_flight_.size() < kMaxInFlight &&
+         bytes_in_flight_ < kMaxBytesInFlight && bytes < kMaxMessageBytes) {
     const RequestPointer request = std::move(queue_.front());
     queue_.pop_front();
     if (request->transfer->cancelled()) {
@@ -126,6 +133,7 @@ void StreamRequester::Send() {
     }
     request->MakeChecksum();
     bytes += request->source.bytes.size();
+    bytes_in_flight_ += BytesOf(*request);
     request->header.id = next_id_++;
     in_flight_[request->header.id] = request;
     frames->push_back(PackFrame(RequestFrame{request->header, request->source.bytes.size()}));
@@ -201,7 +209,7 @@ void StreamRequester::ReadText(const ReplyFrame& reply, const RequestPointer& re
 }
 
 void StreamRequester::End(const RequestPointer& request, const absl::Status& status) {
-  in_flight_.erase(request->header.id);
+  if (in_flight_.erase(request->header.id) > 0) bytes_in_flight_ -= BytesOf(*request);
   if (!std::exchange(request->ended, true)) request->transfer->EndPart(status);
   Pump();
 }

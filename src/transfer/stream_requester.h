@@ -66,6 +66,7 @@ class StreamRequester : public std::enable_shared_from_this<StreamRequester> {
   bool watching_ = false;
   std::deque<RequestPointer> queue_;
   std::unordered_map<uint64_t, RequestPointer> in_flight_;  // by id
+  uint64_t bytes_in_flight_ = 0;
   uint64_t next_id_ = 1;
   TimePoint last_reply_;
   std::array<std::byte, kReplyFrameBytes> frame_;

@@ -184,7 +184,13 @@ void StreamService::Reply(uint64_t id, const absl::Status& status) {
 void StreamService::Reply(uint64_t id, absl::StatusCode code, ReadableBytes body) {
   std::string frame = PackFrame(ReplyFrame{{id, code}, body.bytes.size()});
   outbox_.push_back({std::move(frame), std::move(body)});
-  if (sending_.empty()) Send();
+  if (!sending_.empty() || about_to_send_) return;
+  // Once what has arrived is dealt with: answers to many go together.
+  about_to_send_ = true;
+  asio::post(stream_.socket().get_executor(), [self = shared_from_this()] {
+    self->about_to_send_ = false;
+    if (!self->closed_ && self->sending_.empty()) self->Send();
+  });
 }
 
 void StreamService::Send() {

@@ -66,8 +66,9 @@ class StreamService : public std::enable_shared_from_this<StreamService> {
   bool welcome_ = false;    // the token was right
   bool receiving_ = false;  // within a request
   bool paused_ = false;     // no request is read until replies have gone
-  bool closing_ = false;    // after the last reply
-  size_t reading_ = 0;      // requests that wait for the disk
+  bool about_to_send_ = false;
+  bool closing_ = false;  // after the last reply
+  size_t reading_ = 0;    // requests that wait for the disk
   TimePoint progress_;
   std::array<std::byte, kHelloBytes> hello_;
   std::array<std::byte, kRequestFrameBytes> frame_;

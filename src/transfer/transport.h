@@ -67,6 +67,14 @@ enum class Spread {
   kOne,  ///< The next: for one of many, whose pieces then stay in order and in one core's cache.
 };
 
+/// Writes a whole object of at most kMaxPutBytes and has the owner publish it. The bytes are
+/// copied.
+struct PutOperation {
+  HeldObject object;
+  std::span<const std::byte> bytes;
+  ExtentGrant grant{};
+};
+
 /// Has the owner publish what was written to it before.
 struct PublishOperation {
   HeldObject object;
@@ -116,10 +124,9 @@ class Transport {
   /// `deadline`. False while it merely does not answer.
   virtual bool HasGone(const std::string& endpoint, TimePoint deadline) = 0;
 
-  /// Writes a whole object of at most kMaxPutBytes and has the owner publish it, in one message.
-  virtual std::shared_ptr<Transfer> Put(const std::string& endpoint, const HeldObject& object,
-                                        const ExtentGrant& grant,
-                                        std::span<const std::byte> bytes) = 0;
+  /// Each in one message, many of which are sent together; a transfer for each, in their order.
+  virtual std::vector<std::shared_ptr<Transfer>> Put(
+      const std::string& endpoint, const std::vector<PutOperation>& operations) = 0;
   virtual std::shared_ptr<Transfer> Publish(const std::string& endpoint,
                                             std::vector<PublishOperation> operations) = 0;
   virtual std::shared_ptr<Transfer> Forget(const std::string& endpoint,

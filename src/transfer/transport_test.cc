@@ -292,8 +292,8 @@ TEST_P(TransportTest, PutsSmallObjectsAtOnce) {
                       false,
                       true};
     const auto put = [&] {
-      return peer_->Put(owner_->endpoint(), object, {}, source.bytes)
-          ->Wait(In(seconds(20)), seconds(10));
+      return peer_->Put(owner_->endpoint(), {{object, source.bytes}})[0]->Wait(In(seconds(20)),
+                                                                               seconds(10));
     };
     ASSERT_TRUE(put().ok()) << put();
     EXPECT_EQ(std::memcmp(owner_host_.memory().data() + size * 64, source.bytes.data(), size), 0);
@@ -306,6 +306,34 @@ TEST_P(TransportTest, PutsSmallObjectsAtOnce) {
     EXPECT_TRUE(absl::IsFailedPrecondition(put())) << put();
     EXPECT_FALSE(owner_host_.published().contains("other"));
   }
+}
+
+TEST_P(TransportTest, PutsManyObjectsTogetherAndAnswersForEach) {
+  constexpr size_t kSize = 4096, kObjects = 500;
+  const WritableBytes source = MakeBuffer(kSize * kObjects);
+  FillRandom(source.bytes, 5);
+  std::vector<PutOperation> puts;
+  for (size_t i = 0; i < kObjects; ++i) {
+    const std::span<const std::byte> bytes = source.bytes.subspan(i * kSize, kSize);
+    const uint64_t generation = i % 7 == 0 ? 2 : 1;  // of which the owner knows nothing
+    puts.push_back({{"key" + std::to_string(i),
+                     {i * kSize, kSize, generation},
+                     kSize,
+                     Checksum64(bytes),
+                     false,
+                     false},
+                    bytes});
+  }
+  const auto transfers = peer_->Put(owner_->endpoint(), puts);
+  ASSERT_EQ(transfers.size(), kObjects);
+  for (size_t i = 0; i < kObjects; ++i) {
+    const absl::Status status = transfers[i]->Wait(In(seconds(20)), seconds(10));
+    EXPECT_EQ(absl::IsFailedPrecondition(status), i % 7 == 0) << i << ": " << status;
+    EXPECT_EQ(owner_host_.published().contains(puts[i].object.key), status.ok());
+    if (!status.ok()) continue;
+    EXPECT_EQ(std::memcmp(owner_host_.memory().data() + i * kSize, puts[i].bytes.data(), kSize), 0);
+  }
+  EXPECT_TRUE(peer_->Put(owner_->endpoint(), {}).empty());
 }
 
 TEST_P(TransportTest, WritesThenPublishes) {
@@ -368,7 +396,7 @@ TEST_P(TransportTest, ShowsItsGrantsAndIsRefusedWithoutThem) {
     EXPECT_EQ(read.ok(), grant == to_read) << read;
     const absl::Status write = end(peer_->Write(owner, {{extent, Readable(buffer), grant}}));
     EXPECT_EQ(write.ok(), grant == to_write) << write;
-    const absl::Status put = end(peer_->Put(owner, object, grant, buffer.bytes.first(100)));
+    const absl::Status put = end(peer_->Put(owner, {{object, buffer.bytes.first(100), grant}})[0]);
     EXPECT_EQ(put.ok(), grant == to_write) << put;
     const absl::Status publish = end(peer_->Publish(owner, {{object, grant}}));
     EXPECT_EQ(publish.ok(), grant == to_write) << publish;

@@ -249,25 +249,46 @@ std::vector<ErrorCode> ObjectWriter::Commit(std::vector<std::unique_ptr<Reservat
 
 std::vector<ErrorCode> ObjectWriter::Distribute(std::span<PendingObject* const> objects,
                                                 const CallContext& call) {
+  SendWhole(objects);
   WriteToNeighbours(objects, call.deadline);
   PublishAtOwners(objects, call.deadline);
   return End(objects, call);
 }
 
 void ObjectWriter::StartSending(PendingObject& object, transfer::Spread spread) {
+  if (object.object.size <= transfer::kMaxPutBytes) return;
   std::shared_ptr<PiecewiseChecksum> checksum = object.sent;
   for (PendingObject::Target& target : object.targets) {
     if (target.endpoint.empty() || target.writer != nullptr) continue;
-    target.whole = object.object.size <= transfer::kMaxPutBytes;
-    if (target.whole) {
-      target.transfer = transport_.Put(target.endpoint, At(object.object, target.extent),
-                                       target.grant, object.readable().bytes);
-      continue;
-    }
     // Of several replicas the first makes the checksum.
     target.transfer = transport_.Write(
         target.endpoint, {{target.extent, object.readable(), target.grant, checksum}}, spread);
     checksum = nullptr;
+  }
+}
+
+void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
+  struct Batch {
+    std::vector<transfer::PutOperation> puts;
+    std::vector<PendingObject::Target*> targets;
+  };
+  std::map<std::string, Batch> batches;  // by endpoint
+  for (PendingObject* object : objects) {
+    if (object->object.size > transfer::kMaxPutBytes) continue;
+    for (PendingObject::Target& target : object->targets) {
+      if (target.endpoint.empty() || target.writer != nullptr) continue;
+      Batch& batch = batches[target.endpoint];
+      batch.puts.push_back(
+          {At(object->object, target.extent), object->readable().bytes, target.grant});
+      batch.targets.push_back(&target);
+    }
+  }
+  for (const auto& [endpoint, batch] : batches) {
+    const auto transfers = transport_.Put(endpoint, batch.puts);
+    for (size_t i = 0; i < transfers.size(); ++i) {
+      batch.targets[i]->whole = true;
+      batch.targets[i]->transfer = transfers[i];
+    }
   }
 }
 

@@ -66,6 +66,8 @@ class ObjectWriter {
                                     const CallContext& call);
   /// Has the bytes go to other hosts, while others are filled.
   void StartSending(PendingObject& object, transfer::Spread spread);
+  /// The same for objects that go in one message, many together.
+  void SendWhole(std::span<PendingObject* const> objects);
   void WriteToNeighbours(std::span<PendingObject* const> objects, TimePoint deadline);
   void PublishAtOwners(std::span<PendingObject* const> objects, TimePoint deadline);
   std::vector<ErrorCode> End(std::span<PendingObject* const> objects, const CallContext& call);
