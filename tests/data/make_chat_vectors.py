@@ -116,8 +116,9 @@ def rendered(template, variables):
 def main():
     directory, output = map(pathlib.Path, sys.argv[1:3] or (HERE / "chat_templates",
                                                             HERE / "chat_vectors.json"))
+    # apply_chat_template passes tools and documents also where there are none.
     conversations = [{"add_generation_prompt": True, "bos_token": "<s>", "eos_token": "</s>",
-                      **conversation} for conversation in CONVERSATIONS]
+                      "tools": None, "documents": None, **conversation} for conversation in CONVERSATIONS]
     templates = {}
     for path in sorted(directory.glob("*.jinja")):
         template = environment().from_string(path.read_text())
