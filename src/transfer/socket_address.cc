@@ -11,10 +11,17 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/host_lookup.h"
 #include "base/scoped_fd.h"
 #include "base/status.h"
 
 namespace tandem::transfer {
+namespace {
+
+constexpr Duration kNameServiceTime = std::chrono::seconds(5);
+
+}  // namespace
+
 int SocketAddress::port() const {
   return ntohs(storage.ss_family == AF_INET6
                    ? reinterpret_cast<const sockaddr_in6&>(storage).sin6_port
@@ -22,19 +29,11 @@ int SocketAddress::port() const {
 }
 
 absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-  if (error != 0) {
-    return absl::InvalidArgumentError(
-        fmt::format("'{}' is not a host name or address: {}", host, gai_strerror(error)));
-  }
+  ASSIGN_OR_RETURN(const HostAddresses found,
+                   LookUpHost(host, port, Clock::Real().Now() + kNameServiceTime));
   SocketAddress address;
   std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
   address.length = found->ai_addrlen;
-  freeaddrinfo(found);
   return address;
 }
 

@@ -18,7 +18,7 @@ struct SocketAddress {
   int port() const;
 };
 
-/// Resolves a host name or address. Blocks for as long as the name service takes.
+/// Resolves a host name or address. A name service has five seconds: then DeadlineExceeded.
 absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
 
 /// Takes "host:port" or "[v6]:port" apart and resolves it.

@@ -1,7 +1,6 @@
 #include "store/proto/remote_socket.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,6 +11,8 @@
 #include <memory>
 
 #include "absl/strings/numbers.h"
+#include "base/host_lookup.h"
+#include "base/status.h"
 #include "store/proto/call_frame.h"
 
 namespace tandem::store {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr uint32_t kHello = 0x01'6c'68'74;  // "thl", version 1
 constexpr size_t kMaxTokenBytes = 4096;
+constexpr Duration kNameServiceTime = std::chrono::seconds(5);
 constexpr Duration kHelloTimeout = std::chrono::seconds(5);
 /// A firewall may let gRPC's port through only. What that costs must be seldom.
 constexpr Duration kConnectTimeout = std::chrono::milliseconds(300);
@@ -38,21 +40,15 @@ void SetOptions(const ScopedFd& socket) {
   set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
 }
 
-using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
-
-/// Null for what is no name or address.
-Addresses Resolve(const std::string& host, int port, int flags) {
+absl::StatusOr<HostAddresses> Resolve(const std::string& host, int port, TimePoint deadline) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  const std::string bare = bracketed ? host.substr(1, host.size() - 2) : host;
-  const addrinfo hints{.ai_flags = flags, .ai_socktype = SOCK_STREAM};
-  addrinfo* found = nullptr;
-  if (getaddrinfo(bare.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) found = nullptr;
-  return Addresses(found, &freeaddrinfo);
+  return LookUpHost(bracketed ? host.substr(1, host.size() - 2) : host, port, deadline);
 }
 
 ScopedFd ConnectTo(const std::string& host, int port, TimePoint deadline) {
-  const Addresses found = Resolve(host, port, 0);
-  if (found == nullptr) return ScopedFd();
+  const auto addresses = Resolve(host, port, deadline);
+  if (!addresses.ok()) return ScopedFd();
+  const HostAddresses& found = *addresses;
   ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return ScopedFd();
   int error = connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
@@ -99,10 +95,8 @@ ScopedFd RemoteConnector::Connect(TimePoint deadline) {
 }
 
 absl::StatusOr<RemoteListener> ListenRemotely(const std::string& address) {
-  const Addresses found = Resolve(address, 0, AI_PASSIVE);
-  if (found == nullptr) {
-    return absl::InvalidArgumentError(fmt::format("'{}' is no name or address", address));
-  }
+  ASSIGN_OR_RETURN(const HostAddresses found,
+                   Resolve(address, 0, Clock::Real().Now() + kNameServiceTime));
   RemoteListener listener;
   listener.socket = ScopedFd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage bound{};

@@ -1,6 +1,5 @@
 #include "store/proto/tls_probe.h"
 
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <memory>
 
+#include "absl/strings/numbers.h"
+#include "base/host_lookup.h"
 #include "base/scoped_fd.h"
 
 namespace tandem::store {
@@ -26,11 +27,10 @@ bool WaitFor(int fd, short events, TimePoint deadline) {
   return poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000))) > 0;
 }
 
-ScopedFd Connect(const std::string& host, const std::string& port, TimePoint deadline) {
-  const addrinfo hints{.ai_socktype = SOCK_STREAM};
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return ScopedFd();
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, &freeaddrinfo);
+ScopedFd Connect(const std::string& host, int port, TimePoint deadline) {
+  const auto addresses = LookUpHost(host, port, deadline);
+  if (!addresses.ok()) return ScopedFd();
+  const HostAddresses& found = *addresses;
   ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return ScopedFd();
   if (connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return socket;
@@ -69,10 +69,11 @@ bool WasToldInTls() {
 std::string FindTlsFailure(const std::string& address, const TlsContext& context,
                            TimePoint deadline) {
   const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return "";
+  int port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) return "";
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  const ScopedFd socket = Connect(host, address.substr(colon + 1), deadline);
+  const ScopedFd socket = Connect(host, port, deadline);
   if (!socket.valid()) return "";
   TlsContext used = context;
   // Nothing is said to the other end: who it is does not matter.
