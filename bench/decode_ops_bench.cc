@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "compute/aligned_buffer.h"
 #include "compute/cpu_features.h"
 #include "compute/kv_pool.h"
@@ -16,7 +17,6 @@
 #include "compute/ops/decode_linear.h"
 #include "compute/ops/kv_write.h"
 #include "compute/testing/random_weights.h"
-#include "compute/thread_pool.h"
 
 namespace tandem::compute {
 namespace {

@@ -38,11 +38,11 @@ class IdleDecoder : public model::Decoder {
     return {.data = logits_.data(), .rows = rows, .vocab_size = config_.vocab_size};
   }
   const model::ModelConfig& config() const override { return config_; }
-  compute::ThreadPool& threads() override { return threads_; }
+  ThreadPool& threads() override { return threads_; }
 
  private:
   model::ModelConfig config_;
-  compute::ThreadPool threads_{2};
+  ThreadPool threads_{2};
   std::vector<float> logits_;  // [most_rows, vocab_size]
   const std::function<void(int)> on_step_;
 };

@@ -130,7 +130,7 @@ class OneDnnProducts {
 class OwnProducts {
  public:
   OwnProducts(const ModelConfig& config, const model::DecoderWeights& weights, int64_t rows,
-              compute::ThreadPool& pool)
+              ThreadPool& pool)
       : rows_(rows), pool_(pool), scratch_(pool.threads()) {
     int64_t widest = 0;
     for (const Product& product : LayerProducts(config)) {
@@ -159,7 +159,7 @@ class OwnProducts {
 
  private:
   const int64_t rows_;
-  compute::ThreadPool& pool_;
+  ThreadPool& pool_;
   compute::AlignedBuffer<float> x_;
   std::vector<compute::PrefillLinearScratch> scratch_;
   model::TileProgram program_;
@@ -168,8 +168,7 @@ class OwnProducts {
 /// The layers' attention alone, over a prompt of `tokens` tokens.
 class OwnAttention {
  public:
-  OwnAttention(const ModelConfig& config, compute::CpuTarget target, int tokens,
-               compute::ThreadPool& pool)
+  OwnAttention(const ModelConfig& config, compute::CpuTarget target, int tokens, ThreadPool& pool)
       : config_(config),
         target_(target),
         tokens_(tokens),
@@ -207,7 +206,7 @@ class OwnAttention {
   const ModelConfig& config_;
   const compute::CpuTarget target_;
   const int tokens_;
-  compute::ThreadPool& pool_;
+  ThreadPool& pool_;
   model::testing::TestPool test_pool_;
   const std::vector<int32_t> table_;
   compute::AlignedBuffer<std::byte> queries_;
@@ -250,7 +249,7 @@ int Main(std::vector<int> lengths) {
   const int rounds = FromEnvironment("TANDEM_BENCH_ROUNDS", 5);
   const auto kept = model::Decoder::Load(config, source, threads).value();
   const auto unpacking = model::Decoder::Load(config, source, threads, {0}).value();
-  compute::ThreadPool pool(threads);
+  ThreadPool pool(threads);
   const auto weights = model::LoadDecoderWeights(config, source, target, pool, SIZE_MAX).value();
 
   double weight_count = 0;

@@ -39,7 +39,7 @@ absl::Status WhyNothing(std::span<const float> logits) {
 
 // Row i belongs to position computed + i and predicts the token behind it.
 void FillPromptLogprobs(Sequence& sequence, const model::Logits& logits, int first_row, int rows,
-                        compute::ThreadPool& threads) {
+                        ThreadPool& threads) {
   const int top = *sequence.request.sampling.prompt_logprobs;
   threads.ParallelFor(rows, [&](int64_t i, int) {
     const int predicted = sequence.computed + static_cast<int>(i) + 1;

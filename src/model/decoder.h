@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/thread_pool.h"
 #include "compute/kv_pool.h"
-#include "compute/thread_pool.h"
 #include "model/model_config.h"
 #include "model/weight_source.h"
 
@@ -69,7 +69,7 @@ class Decoder {
   virtual const ModelConfig& config() const = 0;
 
   /// The threads it computes with, which between two calls of Forward are free for its driver.
-  virtual compute::ThreadPool& threads() = 0;
+  virtual ThreadPool& threads() = 0;
 };
 
 }  // namespace tandem::model

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "compute/ops/add.h"
 #include "compute/ops/attention_shape.h"
 #include "compute/ops/kv_write.h"
 #include "compute/ops/rms_norm.h"
 #include "compute/ops/rope.h"
-#include "compute/thread_pool.h"
 #include "compute/weight_matrix.h"
 #include "model/decoder.h"
 #include "model/decoder_weights.h"
@@ -30,7 +30,7 @@ struct DecoderContext {
   const ModelConfig& config;
   const DecoderWeights& weights;
   const compute::Rope& rope;
-  compute::ThreadPool& pool;
+  ThreadPool& pool;
 
   compute::AttentionShape attention_shape() const {
     return {config.heads, config.kv_heads, config.head_dim};

@@ -49,14 +49,14 @@ absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Load(const ModelConfig& config
   RETURN_IF_ERROR(CheckConfig(config));
   RETURN_IF_ERROR(Positive(threads, "the number of threads"));
   ASSIGN_OR_RETURN(const compute::CpuTarget target, compute::SelectCpuTarget());
-  auto pool = std::make_unique<compute::ThreadPool>(threads);
+  auto pool = std::make_unique<ThreadPool>(threads);
   ASSIGN_OR_RETURN(DecoderWeights prepared,
                    LoadDecoderWeights(config, weights, target, *pool, options.prefill_copy_bytes));
   return std::make_unique<DecoderGraph>(config, std::move(prepared), std::move(pool));
 }
 
 DecoderGraph::DecoderGraph(const ModelConfig& config, DecoderWeights weights,
-                           std::unique_ptr<compute::ThreadPool> pool)
+                           std::unique_ptr<ThreadPool> pool)
     : config_(config),
       weights_(std::move(weights)),
       pool_(std::move(pool)),

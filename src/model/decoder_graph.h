@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "compute/aligned_buffer.h"
 #include "compute/ops/decode_linear.h"
 #include "compute/ops/rope.h"
-#include "compute/thread_pool.h"
 #include "model/decode_pass.h"
 #include "model/decoder.h"
 #include "model/decoder_context.h"
@@ -21,12 +21,11 @@ namespace tandem::model {
 /// lm_head.
 class DecoderGraph : public Decoder {
  public:
-  DecoderGraph(const ModelConfig& config, DecoderWeights weights,
-               std::unique_ptr<compute::ThreadPool> pool);
+  DecoderGraph(const ModelConfig& config, DecoderWeights weights, std::unique_ptr<ThreadPool> pool);
 
   Logits Forward(std::span<const BatchSegment> batch, const compute::KvPool& kv) override;
   const ModelConfig& config() const override { return config_; }
-  compute::ThreadPool& threads() override { return *pool_; }
+  ThreadPool& threads() override { return *pool_; }
 
  private:
   void CollectLogitRows(std::span<const BatchSegment> batch);
@@ -34,7 +33,7 @@ class DecoderGraph : public Decoder {
 
   const ModelConfig config_;
   const DecoderWeights weights_;
-  const std::unique_ptr<compute::ThreadPool> pool_;
+  const std::unique_ptr<ThreadPool> pool_;
   const compute::Rope rope_;
   const DecoderContext context_;
   PrefillPass prefill_;

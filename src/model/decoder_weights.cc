@@ -61,7 +61,7 @@ std::vector<int32_t> InterleavedRowOrder(int heads, int head_dim) {
 class Loader {
  public:
   Loader(const ModelConfig& config, const WeightSource& source, compute::CpuTarget target,
-         compute::ThreadPool& pool, size_t prefill_copy_bytes)
+         ThreadPool& pool, size_t prefill_copy_bytes)
       : config_(config),
         source_(source),
         target_(target),
@@ -244,7 +244,7 @@ class Loader {
   const ModelConfig& config_;
   const WeightSource& source_;
   const compute::CpuTarget target_;
-  compute::ThreadPool& pool_;
+  ThreadPool& pool_;
   const bool keep_prefill_copy_;
   std::vector<int32_t> query_order_, key_order_;
 };
@@ -253,8 +253,7 @@ class Loader {
 
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(const ModelConfig& config,
                                                   const WeightSource& source,
-                                                  compute::CpuTarget target,
-                                                  compute::ThreadPool& pool,
+                                                  compute::CpuTarget target, ThreadPool& pool,
                                                   size_t prefill_copy_bytes) {
   return Loader(config, source, target, pool, prefill_copy_bytes).Load();
 }

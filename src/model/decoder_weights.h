@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/thread_pool.h"
 #include "compute/cpu_features.h"
 #include "compute/ops/decode_linear.h"
 #include "compute/ops/prefill_linear.h"
-#include "compute/thread_pool.h"
 #include "compute/weight_matrix.h"
 #include "model/model_config.h"
 #include "model/weight_source.h"
@@ -44,8 +44,7 @@ struct DecoderWeights {
 /// the kernels do not take. `prefill_copy_bytes` is that of DecoderOptions.
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(const ModelConfig& config,
                                                   const WeightSource& source,
-                                                  compute::CpuTarget target,
-                                                  compute::ThreadPool& pool,
+                                                  compute::CpuTarget target, ThreadPool& pool,
                                                   size_t prefill_copy_bytes);
 
 }  // namespace tandem::model

@@ -26,7 +26,7 @@ int64_t TilesInCache(const compute::PrefillLinear& linear) {
 
 }  // namespace
 
-void TileProgram::Run(int64_t rows, compute::ThreadPool& pool,
+void TileProgram::Run(int64_t rows, ThreadPool& pool,
                       std::span<compute::PrefillLinearScratch> scratch) const {
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
   if (tiles > 1 && tiles >= pool.threads()) {
@@ -36,7 +36,7 @@ void TileProgram::Run(int64_t rows, compute::ThreadPool& pool,
   }
 }
 
-void TileProgram::RunBundles(int64_t rows, compute::ThreadPool& pool,
+void TileProgram::RunBundles(int64_t rows, ThreadPool& pool,
                              std::span<compute::PrefillLinearScratch> scratch) const {
   // Equal ones, as many for each thread: a bundle reads all weights however few its tiles are.
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
@@ -66,7 +66,7 @@ void TileProgram::RunBundles(int64_t rows, compute::ThreadPool& pool,
   });
 }
 
-void TileProgram::RunShared(int64_t rows, compute::ThreadPool& pool,
+void TileProgram::RunShared(int64_t rows, ThreadPool& pool,
                             std::span<compute::PrefillLinearScratch> scratch) const {
   std::vector<Tile> tiles;
   for (int64_t i = 0; i * kTileRows < rows; ++i) tiles.push_back(TileAt(i, rows, i));

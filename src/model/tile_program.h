@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "compute/ops/prefill_linear.h"
-#include "compute/thread_pool.h"
 
 namespace tandem::model {
 
@@ -27,7 +27,7 @@ class TileProgram {
   using Sink = std::function<void(const Tile& tile, const compute::SlabOutputs& outputs)>;
 
   /// The most slots that a program over any number of tiles uses at once.
-  static int Slots(const compute::ThreadPool& pool) { return kMostBundled * pool.threads(); }
+  static int Slots(const ThreadPool& pool) { return kMostBundled * pool.threads(); }
 
   void AddRows(RowStep step) { steps_.push_back({.rows = std::move(step)}); }
   /// `x` says where a tile's input lies (PrefillTile); `sink` gets the outputs, slabs in any order
@@ -37,8 +37,7 @@ class TileProgram {
   }
 
   /// `scratch` is by thread.
-  void Run(int64_t rows, compute::ThreadPool& pool,
-           std::span<compute::PrefillLinearScratch> scratch) const;
+  void Run(int64_t rows, ThreadPool& pool, std::span<compute::PrefillLinearScratch> scratch) const;
 
  private:
   // Tiles that a thread takes through the program at once.
@@ -51,9 +50,9 @@ class TileProgram {
     Sink sink;
   };
 
-  void RunBundles(int64_t rows, compute::ThreadPool& pool,
+  void RunBundles(int64_t rows, ThreadPool& pool,
                   std::span<compute::PrefillLinearScratch> scratch) const;
-  void RunShared(int64_t rows, compute::ThreadPool& pool,
+  void RunShared(int64_t rows, ThreadPool& pool,
                  std::span<compute::PrefillLinearScratch> scratch) const;
   static void RunSlab(const Step& step, int slab, std::span<const Tile> tiles,
                       compute::PrefillLinearScratch& scratch, std::span<const std::byte> upcoming);

@@ -4,12 +4,12 @@
 #include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "compute/aligned_buffer.h"
 #include "compute/cpu_features.h"
 #include "compute/ops/decode_kernels.h"
 #include "compute/ops/packed_weights.h"
 #include "compute/ops/quantize_activations.h"
-#include "compute/thread_pool.h"
 #include "compute/weight_matrix.h"
 
 namespace tandem::compute {

@@ -7,11 +7,11 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "base/thread_pool.h"
 #include "compute/aligned_buffer.h"
 #include "compute/cpu_features.h"
 #include "compute/ops/matrix_input.h"
 #include "compute/ops/packed_weights.h"
-#include "compute/thread_pool.h"
 
 namespace tandem::compute {
 

@@ -21,7 +21,7 @@ class FakeDecoder : public model::Decoder {
   model::Logits Forward(std::span<const model::BatchSegment> batch,
                         const compute::KvPool& kv) override;
   const model::ModelConfig& config() const override { return config_; }
-  compute::ThreadPool& threads() override { return threads_; }
+  ThreadPool& threads() override { return threads_; }
 
   /// Changes the logits of each row before they are handed out.
   std::function<void(std::span<float>)> adjust_logits;
@@ -33,7 +33,7 @@ class FakeDecoder : public model::Decoder {
 
  private:
   model::ModelConfig config_;
-  compute::ThreadPool threads_{2};
+  ThreadPool threads_{2};
   std::vector<float> logits_;
 };
 

@@ -36,6 +36,11 @@ bool AnyWritten(const PendingObject& object) {
   return false;
 }
 
+/// Whether all of it goes to this process's own segment.
+bool IsOnlyHere(const PendingObject& object) {
+  return object.targets.size() == 1 && object.targets[0].endpoint.empty();
+}
+
 /// Of an object of which no replica was written.
 ErrorCode FailureOf(const PendingObject& object) {
   for (const PendingObject::Target& target : object.targets) {
@@ -100,18 +105,19 @@ std::vector<ErrorCode> ObjectWriter::Put(std::span<const std::string> keys,
     std::vector<ErrorCode> some;
     const Pending started =
         Start(keys.subspan(first, sizes.size()), sizes, config, deadline, &some);
+    const std::vector<absl::Status> statuses =
+        FillAll(started, values.subspan(first, sizes.size()), bytes, deadline);
     std::vector<PendingObject*> filled;
     std::vector<size_t> places;
     for (size_t i = 0; i < started.size(); ++i) {
       if (started[i] == nullptr) continue;
-      const absl::Status status = Fill(*started[i], values[first + i], deadline);
-      if (status.ok()) {
-        StartSending(*started[i], SpreadOf(sizes[i], bytes));
+      if (statuses[i].ok()) {
         filled.push_back(started[i].get());
         places.push_back(i);
       } else {
-        spdlog::warn("{} cannot be written: {}", keys[first + i], std::string(status.message()));
-        some[i] = CodeOf(status);
+        spdlog::warn("{} cannot be written: {}", keys[first + i],
+                     std::string(statuses[i].message()));
+        some[i] = CodeOf(statuses[i]);
       }
     }
     const std::vector<ErrorCode> ended = Distribute(filled, deadline);
@@ -189,12 +195,34 @@ absl::Status ObjectWriter::TakeBytes(PendingObject& object, TimePoint deadline) 
     bytes = owner_.OpenForWrite(target.extent);
     target.status = bytes.status();
   }
-  const bool only_own = object.targets.size() == 1 && object.targets[0].endpoint.empty();
-  if (!bytes.ok() && !only_own) bytes = buffers_.Take(object.object.size, deadline);
+  if (!bytes.ok() && !IsOnlyHere(object)) bytes = buffers_.Take(object.object.size, deadline);
   if (!bytes.ok()) return bytes.status();
   bytes->bytes = bytes->bytes.first(object.object.size);
   object.set_bytes(*std::move(bytes));
   return absl::OkStatus();
+}
+
+std::vector<absl::Status> ObjectWriter::FillAll(const Pending& objects,
+                                                std::span<const Parts> values, uint64_t bytes,
+                                                TimePoint deadline) {
+  std::vector<absl::Status> statuses(objects.size());
+  std::vector<size_t> here;
+  uint64_t bytes_here = 0;
+  for (size_t i = 0; i < objects.size(); ++i) {
+    if (objects[i] == nullptr) continue;
+    const uint64_t size = objects[i]->object.size;
+    if (IsOnlyHere(*objects[i])) {
+      here.push_back(i);
+      bytes_here += size;
+      continue;
+    }
+    statuses[i] = Fill(*objects[i], values[i], deadline);
+    if (statuses[i].ok()) StartSending(*objects[i], SpreadOf(size, bytes));
+  }
+  copy_threads_.ForEach(here.size(), bytes_here, [&](size_t i) {
+    statuses[here[i]] = Fill(*objects[here[i]], values[here[i]], deadline);
+  });
+  return statuses;
 }
 
 absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimePoint deadline) {

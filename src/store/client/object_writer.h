@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "store/client/copy_threads.h"
 #include "store/client/local_buffers.h"
 #include "store/client/peer_mappings.h"
 #include "store/client/pending_object.h"
@@ -29,14 +30,15 @@ class ObjectWriter {
   };
   /// All but `revocations` outlive it and everything it handed out.
   ObjectWriter(Options options, MasterClient& master, SegmentOwner& owner, PeerMappings& mappings,
-               transfer::Transport& transport, LocalBuffers& buffers, TransferCounters& counters,
-               std::shared_ptr<Revocations> revocations)
+               transfer::Transport& transport, LocalBuffers& buffers, CopyThreads& copy_threads,
+               TransferCounters& counters, std::shared_ptr<Revocations> revocations)
       : options_(std::move(options)),
         master_(master),
         owner_(owner),
         mappings_(mappings),
         transport_(transport),
         buffers_(buffers),
+        copy_threads_(copy_threads),
         counters_(counters),
         revocations_(std::move(revocations)) {}
 
@@ -61,6 +63,9 @@ class ObjectWriter {
                                  const proto::PutStartResponse& response, TimePoint deadline);
   /// Gives an object bytes to fill: in the own segment, else in a local buffer.
   absl::Status TakeBytes(PendingObject& object, TimePoint deadline);
+  /// Has what goes to other hosts on its way while the rest is copied. A batch of `bytes` in all.
+  std::vector<absl::Status> FillAll(const Pending& objects, std::span<const Parts> values,
+                                    uint64_t bytes, TimePoint deadline);
   absl::Status Fill(PendingObject& object, const Parts& value, TimePoint deadline);
   std::vector<ErrorCode> Distribute(std::span<PendingObject* const> objects,
                                     const CallContext& call);
@@ -81,6 +86,7 @@ class ObjectWriter {
   PeerMappings& mappings_;
   transfer::Transport& transport_;
   LocalBuffers& buffers_;
+  CopyThreads& copy_threads_;
   TransferCounters& counters_;
   const std::shared_ptr<Revocations> revocations_;
 };

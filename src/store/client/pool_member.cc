@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <numeric>
 
 #include "base/hash.h"
@@ -43,10 +42,12 @@ uint64_t SizeOf(const MutableParts& parts) {
   return size;
 }
 
-void Scatter(std::span<const std::byte> bytes, const MutableParts& parts) {
+/// Adds the copies that bring an object's bytes into `parts`, which hold them.
+void Scatter(std::span<const std::byte> bytes, const MutableParts& parts,
+             std::vector<Copy>& copies) {
   for (const std::span<std::byte> part : parts) {
     const size_t size = std::min(part.size(), bytes.size());
-    if (size > 0) std::memcpy(part.data(), bytes.data(), size);
+    if (size > 0) copies.push_back({part.first(size), bytes.first(size)});
     bytes = bytes.subspan(size);
   }
 }
@@ -129,7 +130,7 @@ absl::Status PoolMember::Open() {
       owner_, mappings_, *transport_, buffers_, counters_);
   writer_ = std::make_unique<ObjectWriter>(
       ObjectWriter::Options{client_id_, segment_name_, host_identity_, options_.transfer_timeout},
-      *master_, owner_, mappings_, *transport_, buffers_, counters_, revocations_);
+      *master_, owner_, mappings_, *transport_, buffers_, copy_threads_, counters_, revocations_);
   remover_ = std::make_unique<Remover>(*master_, *transport_, options_.transfer_timeout);
   membership_->Start();
   revocations_->Start(*master_);
@@ -350,6 +351,7 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
     std::vector<ErrorCode> codes;
     const auto some = keys.subspan(first, end - first);
     const auto handles = ReadSome(some, LookUp(some, deadline), into, deadline, &codes);
+    std::vector<Copy> copies;
     for (size_t i = 0; i < handles.size(); ++i) {
       const MutableParts& buffer = buffers[first + i];
       if (handles[i] == nullptr) {
@@ -358,10 +360,11 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
         results.push_back(kInvalidParams);
       } else {
         const bool copied = handles[i]->bytes().data() == into[i].data();
-        if (!copied) Scatter(handles[i]->bytes(), buffer);
+        if (!copied) Scatter(handles[i]->bytes(), buffer, copies);
         results.push_back(static_cast<int64_t>(handles[i]->bytes().size()));
       }
     }
+    CopyAll(copies, copy_threads_);
   }
   return results;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "store/client/copy_threads.h"
 #include "store/client/disk_tier.h"
 #include "store/client/found_objects.h"
 #include "store/client/local_buffers.h"
@@ -111,6 +112,7 @@ class PoolMember : public StoreClient {
   TransferCounters counters_;
   FoundObjects found_;
   LocalBuffers buffers_;
+  CopyThreads copy_threads_{CopyThreads::DefaultCount()};
   PeerMappings mappings_;
   std::string segment_name_;  // const once joined
 

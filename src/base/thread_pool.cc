@@ -1,10 +1,10 @@
-#include "compute/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <immintrin.h>
 
 #include <chrono>
 
-namespace tandem::compute {
+namespace tandem {
 namespace {
 
 constexpr uint64_t kOpen = 1u << 16;
@@ -99,4 +99,4 @@ bool ThreadPool::AwaitLoop(uint64_t last_loop) {
   return !stopping_.load();
 }
 
-}  // namespace tandem::compute
+}  // namespace tandem

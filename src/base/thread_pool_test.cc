@@ -1,11 +1,11 @@
-#include "compute/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <vector>
 
-namespace tandem::compute {
+namespace tandem {
 namespace {
 
 class ThreadPoolTest : public ::testing::TestWithParam<int> {};
@@ -35,4 +35,4 @@ TEST_P(ThreadPoolTest, GivesEachThreadItsOwnNumber) {
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolTest, ::testing::Values(1, 2, 5));
 
 }  // namespace
-}  // namespace tandem::compute
+}  // namespace tandem

@@ -8,7 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "base/mutex.h"
 
-namespace tandem::compute {
+namespace tandem {
 
 /// Threads that share the loops of one driving thread, which works along. A worker that finds no
 /// loop spins for some tens of microseconds, the usual gap between two loops of a step, and then
@@ -49,4 +49,4 @@ class ThreadPool {
   std::vector<std::thread> workers_;
 };
 
-}  // namespace tandem::compute
+}  // namespace tandem
