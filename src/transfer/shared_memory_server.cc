@@ -20,46 +20,53 @@ namespace {
 constexpr size_t kMaxPinsPerConnection = 1 << 16;
 // To accept a reader for whom there is no descriptor. Others are served in between.
 constexpr Duration kBetweenAttempts = std::chrono::milliseconds(10);
+constexpr int kMostThreads = 4;
 
 }  // namespace
 
+int SharedMemoryServer::DefaultThreads() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
+}
+
 absl::StatusOr<std::unique_ptr<SharedMemoryServer>> SharedMemoryServer::Start(
-    std::shared_ptr<const MemoryRegion> region, ExtentHost& host) {
+    std::shared_ptr<const MemoryRegion> region, ExtentHost& host, int threads) {
   std::unique_ptr<SharedMemoryServer> server(new SharedMemoryServer(std::move(region), host));
   ASSIGN_OR_RETURN(server->listener_, ListenOnUnixSocket(&server->socket_name_));
   server->epoll_ = ScopedFd(epoll_create1(EPOLL_CLOEXEC));
   server->stop_ = ScopedFd(eventfd(0, EFD_CLOEXEC));
-  if (!server->Watch(server->listener_.get()) || !server->Watch(server->stop_.get())) {
+  epoll_event stop{.events = EPOLLIN, .data = {.fd = server->stop_.get()}};
+  if (epoll_ctl(server->epoll_.get(), EPOLL_CTL_ADD, server->stop_.get(), &stop) != 0 ||
+      !server->Watch(server->listener_.get(), EPOLL_CTL_ADD)) {
     return absl::ErrnoToStatus(errno, "cannot watch the socket of a segment");
   }
-  server->thread_ = std::thread([self = server.get()] { self->Run(); });
+  for (int i = 0; i < threads; ++i) {
+    server->threads_.emplace_back([self = server.get()] { self->Run(); });
+  }
   return server;
 }
 
 SharedMemoryServer::~SharedMemoryServer() {
-  if (!thread_.joinable()) return;
+  if (threads_.empty()) return;
   eventfd_write(stop_.get(), 1);
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
-bool SharedMemoryServer::Watch(int fd) {
-  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
-  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+bool SharedMemoryServer::Watch(int fd, int operation) {
+  epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.fd = fd}};
+  return epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
 }
 
 void SharedMemoryServer::Run() {
+  std::vector<std::byte> room(kMaxWritePacketBytes);
   while (true) {
-    epoll_event events[16];
-    const int count = epoll_wait(epoll_.get(), events, 16, -1);
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      if (fd == stop_.get()) return;
-      if (fd == listener_.get()) {
-        Accept();
-        continue;
-      }
-      const auto found = connections_.find(fd);
-      if (found != connections_.end() && !Serve(found->second)) connections_.erase(found);
+    epoll_event event;
+    if (epoll_wait(epoll_.get(), &event, 1, -1) != 1) continue;
+    if (event.data.fd == stop_.get()) return;
+    if (event.data.fd == listener_.get()) {
+      Accept();
+      Watch(listener_.get(), EPOLL_CTL_MOD);
+    } else {
+      ServeNext(event.data.fd, room);
     }
   }
 }
@@ -80,14 +87,28 @@ void SharedMemoryServer::Accept() {
   const SharedMemoryHello hello{.size = region_->bytes().size()};
   if (!SendPacket(socket, std::as_bytes(std::span(&hello, 1)), region_->fd()).ok()) return;
   const int fd = socket.get();
-  if (Watch(fd)) connections_[fd].socket = std::move(socket);
+  MutexLock lock(mutex_);
+  if (Watch(fd, EPOLL_CTL_ADD)) connections_[fd].socket = std::move(socket);
 }
 
-bool SharedMemoryServer::Serve(Connection& connection) {
+void SharedMemoryServer::ServeNext(int fd, std::span<std::byte> room) {
+  Connection* connection;
+  {
+    MutexLock lock(mutex_);
+    connection = &connections_.at(fd);
+  }
+  const bool goes_on = Serve(*connection, room);
+  // Its pins are released without the lock.
+  std::map<int, Connection>::node_type ended;
+  MutexLock lock(mutex_);
+  if (!goes_on || !Watch(fd, EPOLL_CTL_MOD)) ended = connections_.extract(fd);
+}
+
+bool SharedMemoryServer::Serve(Connection& connection, std::span<std::byte> room) {
   ScopedFd memory;
-  const auto length = ReceivePacket(connection.socket, packet_, TimePoint::min(), &memory);
+  const auto length = ReceivePacket(connection.socket, room, TimePoint::min(), &memory);
   if (!length.ok()) return absl::IsDeadlineExceeded(length.status());
-  const std::span<const std::byte> packet = std::span(packet_).first(*length);
+  const std::span<const std::byte> packet = room.first(*length);
   PinRequest request;
   if (packet.size() < sizeof(request.kind)) return false;
   std::memcpy(&request, packet.data(), std::min(packet.size(), sizeof(request)));

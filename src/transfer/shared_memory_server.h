@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/mutex.h"
 #include "base/scoped_fd.h"
 #include "transfer/extent_host.h"
 #include "transfer/memory_region.h"
@@ -19,12 +20,15 @@ namespace tandem::transfer {
 
 /// Lets processes of the same user on this host map a segment, pins the extents they read, and
 /// copies what they write: an extent stays as it is until its reader lets go or the reader's
-/// connection ends.
+/// connection ends. Its threads serve whichever connection has something to say, each one at a
+/// time, so that several writers' bytes are copied at once.
 class SharedMemoryServer {
  public:
-  /// `host` answers on the server's thread and must outlive it.
+  /// `host` answers on the server's threads and must outlive it.
   static absl::StatusOr<std::unique_ptr<SharedMemoryServer>> Start(
-      std::shared_ptr<const MemoryRegion> region, ExtentHost& host);
+      std::shared_ptr<const MemoryRegion> region, ExtentHost& host, int threads = DefaultThreads());
+  /// One for each core, but few reach what memory gives.
+  static int DefaultThreads();
   /// Ends all connections; their pins are released.
   ~SharedMemoryServer();
 
@@ -42,11 +46,14 @@ class SharedMemoryServer {
       : region_(std::move(region)), host_(host) {}
   void Run();
   void Accept();
-  bool Serve(Connection& connection);
+  /// Serves what came over a connection; `room` is for the packet.
+  void ServeNext(int fd, std::span<std::byte> room);
+  bool Serve(Connection& connection, std::span<std::byte> room);
   bool Pin(Connection& connection, const PinRequest& request);
   bool Stage(Connection& connection, const ScopedFd& memory);
   bool Write(Connection& connection, std::span<const std::byte> packet);
-  bool Watch(int fd);
+  /// Has one thread told once of what comes next; `operation` is epoll_ctl's.
+  bool Watch(int fd, int operation);
 
   const std::shared_ptr<const MemoryRegion> region_;
   ExtentHost& host_;
@@ -54,10 +61,10 @@ class SharedMemoryServer {
   ScopedFd listener_;
   ScopedFd epoll_;
   ScopedFd stop_;
-  // Of the server's thread alone.
-  std::map<int, Connection> connections_;
-  std::vector<std::byte> packet_ = std::vector<std::byte>(kMaxWritePacketBytes);
-  std::thread thread_;
+  Mutex mutex_;
+  // Each belongs to the thread that was told of it, until it has it watched again.
+  std::map<int, Connection> connections_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace tandem::transfer

@@ -7,6 +7,12 @@
 #include "transfer/unix_socket.h"
 
 namespace tandem::transfer {
+namespace {
+
+// Larger objects are staged in pieces of twice the length.
+constexpr uint64_t kManyPieces = 2 << 20;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<SharedMemoryWriter>> SharedMemoryWriter::Connect(
     const std::string& socket_name, TimePoint deadline) {
@@ -29,29 +35,29 @@ absl::StatusOr<std::unique_ptr<SharedMemoryWriter>> SharedMemoryWriter::Connect(
 
 std::vector<absl::StatusOr<uint64_t>> SharedMemoryWriter::Write(std::span<const StagedWrite> writes,
                                                                 TimePoint deadline,
-                                                                Duration silence) {
-  Batch batch{deadline, silence, std::vector<absl::StatusOr<uint64_t>>(writes.size(), 0), {}, {}};
-  absl::Status status = absl::OkStatus();
-  {
-    MutexLock lock(mutex_);
-    if (!idle_.WaitUntil(mutex_, deadline,
-                         [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !busy_; })) {
-      status = absl::DeadlineExceededError("other writes to the segment's owner did not end");
-      batch.results.assign(writes.size(), status);
-      return batch.results;
-    }
-    busy_ = true;
-    if (broken_) status = absl::UnavailableError("the connection to a segment's owner is broken");
-  }
+                                                                Duration silence,
+                                                                bool beside_others) {
+  uint64_t largest = 0;
+  for (const StagedWrite& write : writes) largest = std::max(largest, write.object.size);
+  // The owner starts with the first piece, and a thread is woken for each.
+  const uint64_t piece = largest > kManyPieces ? kMaxStagedBytes : kMaxStagedBytes / 2;
+  Batch batch{.deadline = deadline,
+              .silence = silence,
+              .piece = piece,
+              .ring = beside_others ? 2 * piece : kStagingBytes,
+              .results = std::vector<absl::StatusOr<uint64_t>>(writes.size(), 0),
+              .packet = {},
+              .outstanding = {}};
+  staged_ = freed_ = 0;
+  absl::Status status =
+      broken_ ? absl::UnavailableError("the connection to a segment's owner is broken")
+              : absl::OkStatus();
   for (size_t i = 0; status.ok() && i < writes.size(); ++i) status = Stage(writes[i], i, batch);
   if (status.ok()) status = Send(batch);
   while (status.ok() && !batch.outstanding.empty()) status = TakeResults(batch);
   if (!status.ok()) batch.results.assign(writes.size(), status);
-  MutexLock lock(mutex_);
-  busy_ = false;
   // What the owner still answers would be taken for answers to later writes.
   broken_ = broken_ || !status.ok();
-  idle_.NotifyOne();
   return std::move(batch.results);
 }
 
@@ -60,7 +66,7 @@ absl::Status SharedMemoryWriter::Stage(const StagedWrite& write, size_t index, B
   StagedPiece piece{.extent = object.extent};
   size_t part = 0, taken = 0;  // of that part
   while (piece.position < object.size) {
-    piece.length = std::min(kMaxStagedBytes, object.size - piece.position);
+    piece.length = std::min(batch.piece, object.size - piece.position);
     ASSIGN_OR_RETURN(const std::span<std::byte> room, TakeRoom(piece.length, batch));
     piece.staged_at = static_cast<uint64_t>(room.data() - staging_->bytes().data());
     for (size_t filled = 0; filled < room.size();) {
@@ -84,7 +90,7 @@ absl::Status SharedMemoryWriter::Stage(const StagedWrite& write, size_t index, B
       batch.packet.Add(piece);
     }
     batch.outstanding.push_back({index, staged_});
-    if (batch.packet.full()) RETURN_IF_ERROR(Send(batch));
+    if (batch.packet.staged() >= batch.piece) RETURN_IF_ERROR(Send(batch));
     piece.position += piece.length;
   }
   return absl::OkStatus();
@@ -92,14 +98,14 @@ absl::Status SharedMemoryWriter::Stage(const StagedWrite& write, size_t index, B
 
 absl::StatusOr<std::span<std::byte>> SharedMemoryWriter::TakeRoom(uint64_t length, Batch& batch) {
   // Pieces lie in one: what is left at the ring's end is passed over.
-  const uint64_t start = staged_ % kStagingBytes;
-  const uint64_t skipped = start + length > kStagingBytes ? kStagingBytes - start : 0;
-  while (staged_ + skipped + length - freed_ > kStagingBytes) {
+  const uint64_t start = staged_ % batch.ring;
+  const uint64_t skipped = start + length > batch.ring ? batch.ring - start : 0;
+  while (staged_ + skipped + length - freed_ > batch.ring) {
     RETURN_IF_ERROR(Send(batch));
     RETURN_IF_ERROR(TakeResults(batch));
   }
   staged_ += skipped + length;
-  return staging_->bytes().subspan((staged_ - length) % kStagingBytes, length);
+  return staging_->bytes().subspan((staged_ - length) % batch.ring, length);
 }
 
 absl::Status SharedMemoryWriter::Send(Batch& batch) {
@@ -135,11 +141,6 @@ absl::Status SharedMemoryWriter::TakeResults(Batch& batch) {
     }
   }
   return absl::OkStatus();
-}
-
-bool SharedMemoryWriter::broken() const {
-  MutexLock lock(mutex_);
-  return broken_;
 }
 
 }  // namespace tandem::transfer

@@ -8,7 +8,6 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "base/mutex.h"
 #include "base/scoped_fd.h"
 #include "transfer/extent.h"
 #include "transfer/memory_region.h"
@@ -25,7 +24,7 @@ struct StagedWrite {
 /// A writer's way into a segment of another process on this host: bytes are copied into memory of
 /// the writer's own, from which the owner copies them into the segment, both at the same time and
 /// through the caches. So no writer touches a segment, and none of its buffers is touched once
-/// Write has returned. Safe for use by several threads, which take turns.
+/// Write has returned. Of one thread at a time.
 class SharedMemoryWriter {
  public:
   /// Connects to the owner's socket ("@..."). Errors are those of SharedMemoryPeer::Connect.
@@ -34,12 +33,14 @@ class SharedMemoryWriter {
 
   /// Writes objects and has the owner publish them; the checksum of each, or why it was refused.
   /// Unavailable once the owner has gone; DeadlineExceeded at `deadline` or once it has not
-  /// answered for `silence`, after which the connection is of no more use.
+  /// answered for `silence`, after which the connection is of no more use. With `beside_others`
+  /// little is staged at a time, as the caches are shared with other writers.
   std::vector<absl::StatusOr<uint64_t>> Write(std::span<const StagedWrite> writes,
-                                              TimePoint deadline, Duration silence);
+                                              TimePoint deadline, Duration silence,
+                                              bool beside_others = false);
 
   /// Whether the connection has ended.
-  bool broken() const;
+  bool broken() const { return broken_; }
 
  private:
   SharedMemoryWriter(ScopedFd socket, std::unique_ptr<MemoryRegion> staging)
@@ -53,6 +54,8 @@ class SharedMemoryWriter {
   struct Batch {
     TimePoint deadline;
     Duration silence;
+    uint64_t piece;  ///< The most bytes of one.
+    uint64_t ring;   ///< How much of the staging memory is used.
     std::vector<absl::StatusOr<uint64_t>> results;
     WritePacket packet;
     std::deque<Outstanding> outstanding;
@@ -65,11 +68,8 @@ class SharedMemoryWriter {
 
   const ScopedFd socket_;
   const std::unique_ptr<MemoryRegion> staging_;
-  mutable Mutex mutex_;
-  CondVar idle_;
-  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
-  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of whoever is busy: bytes staged and bytes free again, of all time.
+  bool broken_ = false;
+  // Of the batch under way: bytes staged and bytes free again.
   uint64_t staged_ = 0;
   uint64_t freed_ = 0;
 };

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "transfer/shared_memory_messages.h"
 #include "transfer/shared_memory_server.h"
+#include "transfer/testing/writable_host.h"
 #include "transfer/unix_socket.h"
 
 namespace tandem::transfer {
@@ -16,62 +17,12 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::In;
+using testing::WritableHost;
 
 constexpr uint64_t kSize = 32 << 20;
 
-TimePoint In(Duration wait) { return Clock::Real().Now() + wait; }
-
-/// Takes writes to all generations but 0, and remembers what was published and what is held.
-class WritableHost : public ExtentHost {
- public:
-  explicit WritableHost(std::shared_ptr<const MemoryRegion> region) : region_(std::move(region)) {}
-
-  absl::StatusOr<ReadableBytes> OpenForRead(const Extent&) override {
-    return absl::UnimplementedError("only written here");
-  }
-  absl::StatusOr<WritableBytes> OpenForWrite(const Extent& extent) override {
-    if (extent.generation == 0) return absl::FailedPreconditionError("too late");
-    MutexLock lock(mutex_);
-    ++holds_;
-    return WritableBytes{region_->bytes().subspan(extent.offset, extent.length),
-                         std::shared_ptr<const void>(this, [this](const void*) {
-                           MutexLock lock(mutex_);
-                           --holds_;
-                           changed_.NotifyAll();
-                         })};
-  }
-  absl::Status Publish(const HeldObject&) override {
-    return absl::UnimplementedError("the checksum is made with the copy");
-  }
-  absl::Status PublishChecked(const HeldObject& object) override {
-    MutexLock lock(mutex_);
-    published_.push_back(object);
-    return absl::OkStatus();
-  }
-  absl::Status CheckGrant(const Extent&, Access, const ExtentGrant&) override {
-    ADD_FAILURE() << "processes of this host need no grant";
-    return absl::OkStatus();
-  }
-  void Forget(const Extent&) override {}
-
-  std::vector<HeldObject> published() {
-    MutexLock lock(mutex_);
-    return published_;
-  }
-  bool WaitForHolds(int count) {
-    MutexLock lock(mutex_);
-    return changed_.WaitUntil(mutex_, In(seconds(10)), [&] { return holds_ == count; });
-  }
-
- private:
-  const std::shared_ptr<const MemoryRegion> region_;
-  Mutex mutex_;
-  CondVar changed_;
-  int holds_ = 0;
-  std::vector<HeldObject> published_;
-};
-
-class SharedMemoryWriterTest : public testing::Test {
+class SharedMemoryWriterTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto writer = SharedMemoryWriter::Connect(server_->socket_name(), In(seconds(10)));
@@ -147,25 +98,6 @@ TEST_F(SharedMemoryWriterTest, ARefusedObjectLeavesTheOthersAlone) {
   EXPECT_TRUE(results[1].ok()) << results[1].status();
   EXPECT_EQ(host_.published().size(), 1u);
   EXPECT_FALSE(writer_->broken());
-}
-
-TEST_F(SharedMemoryWriterTest, ThreadsTakeTurns) {
-  const auto value = RandomBytes(300'000);
-  const std::vector<std::span<const std::byte>> parts = {value};
-  std::vector<std::thread> threads;
-  for (uint64_t t = 0; t < 3; ++t) {
-    threads.emplace_back([&, t] {
-      for (uint64_t i = 0; i < 10; ++i) {
-        const uint64_t place = t * 10 + i;
-        const std::vector<StagedWrite> writes = {
-            {{"key", {place << 20, value.size(), place + 1}, value.size()}, parts}};
-        const auto results = Write(writes);
-        EXPECT_TRUE(results[0].ok() && *results[0] == Checksum64(value)) << results[0].status();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(host_.published().size(), 30u);
 }
 
 TEST_F(SharedMemoryWriterTest, AWriterThatIsGoneHoldsAndPublishesNothing) {

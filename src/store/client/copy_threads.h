@@ -22,6 +22,9 @@ class CopyThreads {
   /// As many as a client has by default: few reach what memory gives.
   static int DefaultCount();
 
+  /// How many threads copies of so many bytes in all are worth.
+  int Sharing(uint64_t bytes) const;
+
   /// Calls body(i) for each i in [0, count), in any order and at the same time; returns when all
   /// are done. `bytes` is what they copy together: a little is copied by the caller alone, in
   /// order.

@@ -181,9 +181,9 @@ PendingObject::Target ObjectWriter::TargetOf(const proto::Extent& extent,
     target.endpoint = segment.data_endpoint();
     if (segment.host_identity() != options_.host_identity) continue;
     const TimePoint give_up = std::min(deadline, Clock::Real().Now() + options_.silence);
-    auto writer = mappings_.Writer(segment.fd_socket(), give_up);
+    auto writers = mappings_.Writers(segment.fd_socket(), give_up);
     // Of another user, say: then as to another host.
-    if (writer.ok()) target.writer = *std::move(writer);
+    if (writers.ok()) target.writers = *std::move(writers);
   }
   return target;
 }
@@ -229,7 +229,7 @@ absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimeP
   object.value = value;
   const bool straight =
       std::all_of(object.targets.begin(), object.targets.end(),
-                  [](const PendingObject::Target& target) { return target.writer != nullptr; });
+                  [](const PendingObject::Target& target) { return target.writers != nullptr; });
   if (straight) return absl::OkStatus();
   const bool away =
       std::none_of(object.targets.begin(), object.targets.end(),
@@ -287,7 +287,7 @@ void ObjectWriter::StartSending(PendingObject& object, transfer::Spread spread) 
   if (object.object.size <= transfer::kMaxPutBytes) return;
   std::shared_ptr<PiecewiseChecksum> checksum = object.sent;
   for (PendingObject::Target& target : object.targets) {
-    if (target.endpoint.empty() || target.writer != nullptr) continue;
+    if (target.endpoint.empty() || target.writers != nullptr) continue;
     // Of several replicas the first makes the checksum.
     target.transfer = transport_.Write(
         target.endpoint, {{target.extent, object.readable(), target.grant, checksum}}, spread);
@@ -304,7 +304,7 @@ void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
   for (PendingObject* object : objects) {
     if (object->object.size > transfer::kMaxPutBytes) continue;
     for (PendingObject::Target& target : object->targets) {
-      if (target.endpoint.empty() || target.writer != nullptr) continue;
+      if (target.endpoint.empty() || target.writers != nullptr) continue;
       Batch& batch = batches[target.endpoint];
       batch.puts.push_back(
           {At(object->object, target.extent), object->readable().bytes, target.grant});
@@ -322,29 +322,45 @@ void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
 
 void ObjectWriter::WriteToNeighbours(std::span<PendingObject* const> objects, TimePoint deadline) {
   struct Batch {
+    transfer::SharedMemoryWriters* writers;
+    uint64_t bytes = 0;
     std::vector<transfer::StagedWrite> writes;
     std::vector<std::pair<PendingObject*, PendingObject::Target*>> of;
+    std::vector<absl::StatusOr<uint64_t>> results;
   };
-  std::map<transfer::SharedMemoryWriter*, Batch> batches;
+  uint64_t bytes = 0;
+  for (const PendingObject* object : objects) bytes += object->object.size;
+  // Each batch goes over a connection of its own, all at the same time.
+  const uint64_t most = bytes / copy_threads_.Sharing(bytes);
+  std::vector<Batch> batches;
+  std::map<transfer::SharedMemoryWriters*, size_t> filling;  // the batch of each
   for (PendingObject* object : objects) {
     for (PendingObject::Target& target : object->targets) {
-      if (target.writer == nullptr) continue;
-      Batch& batch = batches[target.writer.get()];
+      if (target.writers == nullptr) continue;
+      const auto [found, first] = filling.try_emplace(target.writers.get(), batches.size());
+      if (!first && batches[found->second].bytes >= most) found->second = batches.size();
+      if (found->second == batches.size()) batches.push_back({target.writers.get()});
+      Batch& batch = batches[found->second];
+      batch.bytes += object->object.size;
       batch.writes.push_back({At(object->object, target.extent), object->value});
       batch.of.emplace_back(object, &target);
     }
   }
-  for (auto& [writer, batch] : batches) {
-    const auto results = writer->Write(batch.writes, deadline, options_.silence);
-    for (size_t i = 0; i < results.size(); ++i) {
-      auto& [object, target] = batch.of[i];
-      target->status = results[i].status();
-      if (!results[i].ok()) continue;
+  copy_threads_.ForEach(batches.size(), bytes, [&](size_t i) {
+    batches[i].results = batches[i].writers->Write(batches[i].writes, deadline, options_.silence,
+                                                   batches.size() > 1);
+  });
+  for (const Batch& batch : batches) {
+    for (size_t i = 0; i < batch.results.size(); ++i) {
+      const absl::StatusOr<uint64_t>& result = batch.results[i];
+      const auto& [object, target] = batch.of[i];
+      target->status = result.status();
+      if (!result.ok()) continue;
       counters_.shared_write_bytes.Increment(static_cast<double>(object->object.size));
       if (!object->has_checksum) {
-        object->object.checksum = *results[i];
+        object->object.checksum = *result;
         object->has_checksum = true;
-      } else if (object->object.checksum != *results[i]) {
+      } else if (object->object.checksum != *result) {
         target->status = absl::DataLossError("the value changed while it was being put");
       }
     }

@@ -7,7 +7,7 @@
 namespace tandem::store {
 
 using transfer::SharedMemoryPeer;
-using transfer::SharedMemoryWriter;
+using transfer::SharedMemoryWriters;
 
 absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> PeerMappings::Get(const std::string& socket_name,
                                                                     TimePoint deadline) {
@@ -24,18 +24,18 @@ absl::StatusOr<std::shared_ptr<SharedMemoryPeer>> PeerMappings::Get(const std::s
   return peer;
 }
 
-absl::StatusOr<std::shared_ptr<SharedMemoryWriter>> PeerMappings::Writer(
+absl::StatusOr<std::shared_ptr<SharedMemoryWriters>> PeerMappings::Writers(
     const std::string& socket_name, TimePoint deadline) {
   {
     MutexLock lock(mutex_);
     const auto found = writers_.find(socket_name);
     if (found != writers_.end() && !found->second->broken()) return found->second;
   }
-  ASSIGN_OR_RETURN(std::shared_ptr<SharedMemoryWriter> writer,
-                   SharedMemoryWriter::Connect(socket_name, deadline));
+  ASSIGN_OR_RETURN(std::shared_ptr<SharedMemoryWriters> writers,
+                   SharedMemoryWriters::Connect(socket_name, deadline));
   MutexLock lock(mutex_);
-  writers_[socket_name] = writer;
-  return writer;
+  writers_[socket_name] = writers;
+  return writers;
 }
 
 void PeerMappings::Tidy() {

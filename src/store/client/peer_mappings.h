@@ -7,12 +7,12 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "transfer/shared_memory_peer.h"
-#include "transfer/shared_memory_writer.h"
+#include "transfer/shared_memory_writers.h"
 
 namespace tandem::store {
 
-/// The ways to other processes' segments on this host: a mapping to read each, a writer for each.
-/// Safe for use by several threads.
+/// The ways to other processes' segments on this host: a mapping to read each, and connections to
+/// write over. Safe for use by several threads.
 class PeerMappings {
  public:
   /// The mapping of the segment behind a socket, made when first asked for and again after the
@@ -20,8 +20,8 @@ class PeerMappings {
   absl::StatusOr<std::shared_ptr<transfer::SharedMemoryPeer>> Get(const std::string& socket_name,
                                                                   TimePoint deadline);
 
-  /// Likewise the connection to write over.
-  absl::StatusOr<std::shared_ptr<transfer::SharedMemoryWriter>> Writer(
+  /// Likewise the connections to write over.
+  absl::StatusOr<std::shared_ptr<transfer::SharedMemoryWriters>> Writers(
       const std::string& socket_name, TimePoint deadline);
 
   /// Tells owners what has been let go; drops the mappings of owners that are gone.
@@ -30,7 +30,7 @@ class PeerMappings {
  private:
   Mutex mutex_;
   std::map<std::string, std::shared_ptr<transfer::SharedMemoryPeer>> peers_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::shared_ptr<transfer::SharedMemoryWriter>> writers_
+  std::map<std::string, std::shared_ptr<transfer::SharedMemoryWriters>> writers_
       ABSL_GUARDED_BY(mutex_);
 };
 

@@ -9,7 +9,7 @@
 #include "store/client/revocations.h"
 #include "store/client/store_client.h"
 #include "transfer/lent_bytes.h"
-#include "transfer/shared_memory_writer.h"
+#include "transfer/shared_memory_writers.h"
 #include "transfer/transport.h"
 
 namespace tandem::store {
@@ -24,7 +24,7 @@ class PendingObject : public Reservation {
     std::string endpoint;  ///< Of the owner; empty for this process's own segment.
     ExtentGrant grant{};   ///< To write it.
     /// The way to an owner on this host; null where the transfer is.
-    std::shared_ptr<transfer::SharedMemoryWriter> writer;
+    std::shared_ptr<transfer::SharedMemoryWriters> writers;
     std::shared_ptr<transfer::Transfer> transfer;  ///< The one under way.
     bool whole = false;                            ///< Which publishes the object as well.
     absl::Status status;
