@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "transfer/message.h"
+#include "transfer/put_message.h"
 #include "transfer/stream_frame.h"
 #include "transfer/write_packet.h"
 
@@ -36,6 +37,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   (void)UnpackResults(bytes);
+  if (const auto puts = UnpackPuts(bytes); puts.ok()) {
+    PutMessage again;
+    for (const PutOperation& put : *puts) {
+      Check(put.bytes.size() == put.object.size && put.object.size <= put.object.extent.length);
+      Check(again.Add(put));
+    }
+    Check(UnpackPuts(again.body()).ok());
+  }
   (void)UnpackHello(bytes);
   (void)UnpackReplyFrame(bytes);
   if (const auto frame = UnpackRequestFrame(bytes); frame.ok()) {

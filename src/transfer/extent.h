@@ -28,6 +28,9 @@ struct HeldBytes {
 using ReadableBytes = HeldBytes<const std::byte>;
 using WritableBytes = HeldBytes<std::byte>;
 
+/// Of the keys of objects.
+inline constexpr size_t kMaxKeyBytes = 1 << 10;
+
 /// A whole object in an extent, as its owner remembers it.
 struct HeldObject {
   std::string key;

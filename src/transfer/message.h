@@ -24,12 +24,9 @@ enum class RequestKind : uint32_t {
   kReadFromDisk = 6,
 };
 
-/// Objects up to this size go as one message, kPut: written and published at once.
-inline constexpr uint64_t kMaxPutBytes = 16 << 10;
-
 /// What a request is about: `length` bytes of `extent` from `position` on. The bytes of a write
-/// follow as the message's data, the object of a publish as PackObject made it; of a put, both in
-/// this order.
+/// follow as the message's data, the object of a publish as PackObject made it, and the objects of
+/// a put as a PutMessage, of whose length all it is about says.
 struct RequestHeader {
   RequestKind kind = RequestKind::kRead;
   uint64_t id = 0;  ///< Chosen by the requester; the reply carries it.
@@ -39,7 +36,7 @@ struct RequestHeader {
   ExtentGrant grant{};
 };
 
-/// The answer to a request: the bytes of a read follow, or an error's text.
+/// The answer to a request: the bytes of a read follow, the answers to a put, or an error's text.
 struct ReplyHeader {
   uint64_t id = 0;
   absl::StatusCode code = absl::StatusCode::kOk;
@@ -51,7 +48,7 @@ inline constexpr size_t kReplyHeaderBytes = 24;
 std::string Pack(const RequestHeader& header);
 std::string Pack(const ReplyHeader& header);
 /// The object without its extent, which the header has: at most kMaxObjectBytes.
-inline constexpr size_t kMaxObjectBytes = 24 + (1 << 10);
+inline constexpr size_t kMaxObjectBytes = 24 + kMaxKeyBytes;
 std::string PackObject(const HeldObject& object);
 
 /// InvalidArgument, saying what is wrong, for bytes that Pack does not make.

@@ -46,20 +46,23 @@ std::shared_ptr<Transfer> RequestTransport::Write(const std::string& endpoint,
   return Submit(endpoint, std::move(requests), spread);
 }
 
-std::vector<std::shared_ptr<Transfer>> RequestTransport::Put(
-    const std::string& endpoint, const std::vector<PutOperation>& operations) {
-  std::vector<std::shared_ptr<Transfer>> transfers;
+std::vector<PutTransfer> RequestTransport::Put(const std::string& endpoint,
+                                               const std::vector<PutOperation>& operations) {
+  std::vector<PutTransfer> transfers;
   std::vector<OutgoingRequest> requests;
-  for (const auto& [object, bytes, grant] : operations) {
-    const std::string description = PackObject(object);
-    auto body = std::make_shared<std::string>();
-    body->reserve(bytes.size() + description.size());
-    body->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    body->append(description);
+  for (size_t next = 0; next < operations.size();) {
+    auto message = std::make_shared<PutMessage>();
+    while (next < operations.size() && message->Add(operations[next])) ++next;
+    auto answers = std::make_shared<std::vector<std::byte>>(message->objects());
     OutgoingRequest& request = requests.emplace_back();
-    request.header = {RequestKind::kPut, 0, object.extent, 0, bytes.size(), grant};
-    request.source = {std::as_bytes(std::span(body->data(), body->size())), body};
-    request.transfer = transfers.emplace_back(std::make_shared<Transfer>(1));
+    const uint64_t length = message->body().size();
+    request.header = {RequestKind::kPut, 0, {0, length, 0}, 0, length, {}};
+    request.source = {message->body(), message};
+    request.destination = {*answers, answers};
+    request.transfer = std::make_shared<Transfer>(1);
+    for (size_t place = 0; place < message->objects(); ++place) {
+      transfers.emplace_back(request.transfer, answers, place);
+    }
   }
   ShareOut(endpoint, std::move(requests), Spread::kOne);
   return transfers;

@@ -15,7 +15,7 @@ namespace tandem::transfer {
 struct OutgoingRequest {
   RequestHeader header;
   ReadableBytes source;       ///< Sent as the message's data; may be empty.
-  WritableBytes destination;  ///< Of a read: where the reply's bytes go.
+  WritableBytes destination;  ///< Where the reply's bytes go.
   std::shared_ptr<Transfer> transfer;
   std::shared_ptr<PiecewiseChecksum> checksum;  ///< Of a write: null for none.
   bool ended = false;
@@ -33,8 +33,8 @@ class RequestTransport : public Transport {
                                  std::vector<ReadOperation> operations) override;
   std::shared_ptr<Transfer> Write(const std::string& endpoint,
                                   std::vector<WriteOperation> operations, Spread spread) override;
-  std::vector<std::shared_ptr<Transfer>> Put(const std::string& endpoint,
-                                             const std::vector<PutOperation>& operations) override;
+  std::vector<PutTransfer> Put(const std::string& endpoint,
+                               const std::vector<PutOperation>& operations) override;
   std::shared_ptr<Transfer> Publish(const std::string& endpoint,
                                     std::vector<PublishOperation> operations) override;
   std::shared_ptr<Transfer> Forget(const std::string& endpoint,

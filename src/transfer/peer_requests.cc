@@ -7,23 +7,20 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "transfer/put_message.h"
 
 namespace tandem::transfer {
 namespace {
 
-absl::Status Put(ExtentHost& host, const RequestHeader& request, std::span<const std::byte> body) {
-  if (request.position != 0 || request.length > kMaxPutBytes || request.length > body.size()) {
-    return absl::InvalidArgumentError("a put of other bytes than a whole small object's");
-  }
-  const std::span<const std::byte> bytes = body.first(request.length);
-  ASSIGN_OR_RETURN(const HeldObject object,
-                   UnpackObject(request.extent, body.subspan(request.length)));
-  if (object.size != bytes.size() || object.checksum != Checksum64(bytes)) {
+absl::Status PutOne(ExtentHost& host, const PutOperation& put) {
+  const Extent& extent = put.object.extent;
+  RETURN_IF_ERROR(host.CheckGrant(extent, Access::kWrite, put.grant));
+  if (put.object.checksum != Checksum64(put.bytes)) {
     return absl::DataLossError("the bytes that arrived do not have the object's checksum");
   }
-  ASSIGN_OR_RETURN(const WritableBytes target, host.OpenForWrite(request.extent));
-  std::memcpy(target.bytes.data(), bytes.data(), bytes.size());
-  return host.PublishChecked(object);
+  ASSIGN_OR_RETURN(const WritableBytes target, host.OpenForWrite(extent));
+  if (!put.bytes.empty()) std::memcpy(target.bytes.data(), put.bytes.data(), put.bytes.size());
+  return host.PublishChecked(put.object);
 }
 
 }  // namespace
@@ -59,10 +56,16 @@ absl::StatusOr<WritableBytes> OpenForWrite(ExtentHost& host, const RequestHeader
   return opened;
 }
 
+absl::StatusOr<std::vector<std::byte>> Put(ExtentHost& host, std::span<const std::byte> body) {
+  ASSIGN_OR_RETURN(const std::vector<PutOperation> puts, UnpackPuts(body));
+  std::vector<absl::StatusCode> codes;
+  for (const PutOperation& put : puts) codes.push_back(PutOne(host, put).code());
+  return PackAnswers(codes);
+}
+
 absl::Status Perform(ExtentHost& host, const RequestHeader& request,
                      std::span<const std::byte> body) {
   RETURN_IF_ERROR(host.CheckGrant(request.extent, Access::kWrite, request.grant));
-  if (request.kind == RequestKind::kPut) return Put(host, request, body);
   if (request.kind == RequestKind::kForget) {
     host.Forget(request.extent);
     return absl::OkStatus();

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "transfer/extent_host.h"
@@ -20,7 +21,10 @@ void ReadFromDisk(ExtentHost& host, const RequestHeader& request,
                   std::function<void(absl::StatusOr<ReadableBytes>)> done);
 /// The room for those of a kWrite.
 absl::StatusOr<WritableBytes> OpenForWrite(ExtentHost& host, const RequestHeader& request);
-/// A kPut, kPublish or kForget with its body. InvalidArgument for one that Transport does not make.
+/// The objects of a kPut, from its body: the answers. InvalidArgument for a body that Transport
+/// does not make.
+absl::StatusOr<std::vector<std::byte>> Put(ExtentHost& host, std::span<const std::byte> body);
+/// A kPublish or kForget with its body. InvalidArgument for one that Transport does not make.
 absl::Status Perform(ExtentHost& host, const RequestHeader& request,
                      std::span<const std::byte> body);
 

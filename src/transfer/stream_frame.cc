@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "transfer/put_message.h"
 
 namespace tandem::transfer {
 namespace {
@@ -30,8 +31,7 @@ bool IsBodyOf(const RequestHeader& header, uint64_t bytes) {
     case RequestKind::kPublish:
       return bytes <= kMaxObjectBytes;
     case RequestKind::kPut:
-      return header.length <= kMaxPutBytes && bytes >= header.length &&
-             bytes - header.length <= kMaxObjectBytes;
+      return bytes == header.length && bytes <= kMaxPutMessageBytes;
   }
   return false;
 }

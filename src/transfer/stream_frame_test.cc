@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "transfer/put_message.h"
+
 namespace tandem::transfer {
 namespace {
 
@@ -36,10 +38,10 @@ TEST(StreamFrame, HasTheBodyThatItsKindHas) {
   EXPECT_FALSE(accepted(RequestKind::kWrite, 100, 99));
   EXPECT_TRUE(accepted(RequestKind::kPublish, 0, kMaxObjectBytes));
   EXPECT_FALSE(accepted(RequestKind::kPublish, 0, kMaxObjectBytes + 1));
-  EXPECT_TRUE(accepted(RequestKind::kPut, 100, 100 + kMaxObjectBytes));
-  EXPECT_FALSE(accepted(RequestKind::kPut, 100, 101 + kMaxObjectBytes));
+  EXPECT_TRUE(accepted(RequestKind::kPut, kMaxPutMessageBytes, kMaxPutMessageBytes));
+  EXPECT_FALSE(accepted(RequestKind::kPut, kMaxPutMessageBytes + 1, kMaxPutMessageBytes + 1));
   EXPECT_FALSE(accepted(RequestKind::kPut, 100, 99));
-  EXPECT_FALSE(accepted(RequestKind::kPut, kMaxPutBytes + 1, kMaxPutBytes + 1));
+  EXPECT_FALSE(accepted(RequestKind::kPut, 100, 101));
 }
 
 TEST(StreamFrame, RefusesForeignBytesAndWhatIsTooLong) {

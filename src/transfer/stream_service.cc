@@ -164,7 +164,11 @@ void StreamService::Discard(const RequestFrame& request, uint64_t rest,
 void StreamService::ReceiveBody(const RequestFrame& request) {
   scratch_.resize(request.body_bytes);
   Receive(scratch_, [this, header = request.header] {
-    Reply(header.id, Perform(host_, header, scratch_));
+    if (header.kind == RequestKind::kPut) {
+      Answer(header.id, Put(host_, scratch_));
+    } else {
+      Reply(header.id, Perform(host_, header, scratch_));
+    }
     Continue();
   });
 }
@@ -179,6 +183,12 @@ void StreamService::Reply(uint64_t id, const absl::Status& status) {
   auto text = std::make_shared<const std::string>(status.message());
   const std::span<const std::byte> bytes = BytesOf(*text);
   Reply(id, status.code(), ReadableBytes{bytes, std::move(text)});
+}
+
+void StreamService::Answer(uint64_t id, absl::StatusOr<std::vector<std::byte>> answers) {
+  if (!answers.ok()) return Reply(id, answers.status());
+  auto body = std::make_shared<const std::vector<std::byte>>(*std::move(answers));
+  Reply(id, absl::StatusCode::kOk, ReadableBytes{*body, body});
 }
 
 void StreamService::Reply(uint64_t id, absl::StatusCode code, ReadableBytes body) {

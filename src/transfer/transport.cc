@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/status.h"
 #include "transfer/stream_transport.h"
 #include "transfer/ucx_transport.h"
 
@@ -25,6 +26,13 @@ absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
                                            : "the other end of a transfer has fallen silent");
   }
   return absl::Status(code_, message_);
+}
+
+absl::Status PutTransfer::Wait(TimePoint deadline, Duration silence) const {
+  RETURN_IF_ERROR(message_->Wait(deadline, silence));
+  ASSIGN_OR_RETURN(const absl::StatusCode code, UnpackAnswer((*answers_)[place_]));
+  if (code == absl::StatusCode::kOk) return absl::OkStatus();
+  return absl::Status(code, "the segment's owner refused the write");
 }
 
 void Transfer::Cancel() {

@@ -12,6 +12,7 @@
 #include "base/security.h"
 #include "transfer/extent.h"
 #include "transfer/extent_host.h"
+#include "transfer/put_message.h"
 
 namespace tandem::transfer {
 
@@ -44,6 +45,22 @@ class Transfer {
   std::string message_ ABSL_GUARDED_BY(mutex_);
 };
 
+/// One object of a put: its message, and its place there.
+class PutTransfer {
+ public:
+  using Answers = std::shared_ptr<const std::vector<std::byte>>;
+  PutTransfer(std::shared_ptr<Transfer> message, Answers answers, size_t place)
+      : message_(std::move(message)), answers_(std::move(answers)), place_(place) {}
+
+  /// As Transfer::Wait, of the message; then what the owner made of the object.
+  absl::Status Wait(TimePoint deadline, Duration silence) const;
+
+ private:
+  std::shared_ptr<Transfer> message_;
+  Answers answers_;  // written until the message has ended
+  size_t place_;
+};
+
 /// Fills `destination`, at most as long as the extent, from the start of an object.
 struct ReadOperation {
   Extent extent;
@@ -65,14 +82,6 @@ struct WriteOperation {
 enum class Spread {
   kOverAll,
   kOne,  ///< The next: for one of many, whose pieces then stay in order and in one core's cache.
-};
-
-/// Writes a whole object of at most kMaxPutBytes and has the owner publish it. The bytes are
-/// copied.
-struct PutOperation {
-  HeldObject object;
-  std::span<const std::byte> bytes;
-  ExtentGrant grant{};
 };
 
 /// Has the owner publish what was written to it before.
@@ -124,9 +133,9 @@ class Transport {
   /// `deadline`. False while it merely does not answer.
   virtual bool HasGone(const std::string& endpoint, TimePoint deadline) = 0;
 
-  /// Each in one message, many of which are sent together; a transfer for each, in their order.
-  virtual std::vector<std::shared_ptr<Transfer>> Put(
-      const std::string& endpoint, const std::vector<PutOperation>& operations) = 0;
+  /// Many in one message; a transfer for each, in their order. The bytes are copied.
+  virtual std::vector<PutTransfer> Put(const std::string& endpoint,
+                                       const std::vector<PutOperation>& operations) = 0;
   virtual std::shared_ptr<Transfer> Publish(const std::string& endpoint,
                                             std::vector<PublishOperation> operations) = 0;
   virtual std::shared_ptr<Transfer> Forget(const std::string& endpoint,

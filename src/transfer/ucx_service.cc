@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "transfer/peer_requests.h"
+#include "transfer/put_message.h"
 #include "transfer/ucx_messages.h"
 
 namespace tandem::transfer {
@@ -145,17 +146,29 @@ ucs_status_t UcxService::Write(const ConnectionPointer& connection, const Reques
 
 ucs_status_t UcxService::Put(const ConnectionPointer& connection, const RequestHeader& request,
                              void* data, size_t length, bool rendezvous) {
+  if (length > kMaxPutMessageBytes) {
+    Reply(connection, request.id, absl::InvalidArgumentError("a put of too many bytes"));
+    return UCS_OK;
+  }
   if (!rendezvous) {
-    Reply(connection, request.id, Perform(host_, request, BytesOf(data, length)));
+    Answer(connection, request.id, transfer::Put(host_, BytesOf(data, length)));
     return UCS_OK;
   }
   auto body = std::make_shared<std::vector<std::byte>>(length);
   worker_.Receive(data, *body, [this, connection, request, body](ucs_status_t status) {
-    Reply(connection, request.id,
-          status == UCS_OK ? Perform(host_, request, *body)
-                           : ToStatus(status, "the data did not arrive"));
+    if (status != UCS_OK) {
+      return Reply(connection, request.id, ToStatus(status, "the data did not arrive"));
+    }
+    Answer(connection, request.id, transfer::Put(host_, *body));
   });
   return UCS_INPROGRESS;
+}
+
+void UcxService::Answer(const ConnectionPointer& connection, uint64_t id,
+                        absl::StatusOr<std::vector<std::byte>> answers) {
+  if (!answers.ok()) return Reply(connection, id, answers.status());
+  auto body = std::make_shared<const std::vector<std::byte>>(*std::move(answers));
+  Reply(connection, id, absl::StatusCode::kOk, ReadableBytes{*body, body});
 }
 
 void UcxService::Reply(const ConnectionPointer& connection, uint64_t id,

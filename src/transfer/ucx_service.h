@@ -47,6 +47,8 @@ class UcxService {
   ucs_status_t Put(const ConnectionPointer& connection, const RequestHeader& request, void* data,
                    size_t length, bool rendezvous);
   void Reply(const ConnectionPointer& connection, uint64_t id, const absl::Status& status);
+  void Answer(const ConnectionPointer& connection, uint64_t id,
+              absl::StatusOr<std::vector<std::byte>> answers);
   void Reply(const ConnectionPointer& connection, uint64_t id, absl::StatusCode code,
              ReadableBytes data);
 

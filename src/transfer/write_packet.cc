@@ -7,7 +7,6 @@
 namespace tandem::transfer {
 namespace {
 
-constexpr size_t kMaxKeyBytes = 1 << 10;
 constexpr uint32_t kLast = 1, kSoftPin = 2, kHardPin = 4;
 
 struct PieceFields {

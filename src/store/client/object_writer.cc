@@ -312,11 +312,8 @@ void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
     }
   }
   for (const auto& [endpoint, batch] : batches) {
-    const auto transfers = transport_.Put(endpoint, batch.puts);
-    for (size_t i = 0; i < transfers.size(); ++i) {
-      batch.targets[i]->whole = true;
-      batch.targets[i]->transfer = transfers[i];
-    }
+    std::vector<transfer::PutTransfer> transfers = transport_.Put(endpoint, batch.puts);
+    for (size_t i = 0; i < transfers.size(); ++i) batch.targets[i]->put = std::move(transfers[i]);
   }
 }
 
@@ -372,11 +369,14 @@ void ObjectWriter::PublishAtOwners(std::span<PendingObject* const> objects, Time
   for (PendingObject* object : objects) {
     const HeldObject& described = object->object;
     for (PendingObject::Target& target : object->targets) {
-      if (target.transfer != nullptr) {
+      if (target.put.has_value()) {
+        target.status = target.put->Wait(deadline, options_.silence);
+        if (!target.status.ok()) continue;
+        counters_.remote_write_bytes.Increment(static_cast<double>(described.size));
+      } else if (target.transfer != nullptr) {
         target.status = target.transfer->Wait(deadline, options_.silence);
         if (!target.status.ok()) continue;
         counters_.remote_write_bytes.Increment(static_cast<double>(described.size));
-        if (target.whole) continue;
         object->FinishChecksum();
         target.transfer =
             transport_.Publish(target.endpoint, {{At(described, target.extent), target.grant}});

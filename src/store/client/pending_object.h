@@ -26,7 +26,7 @@ class PendingObject : public Reservation {
     /// The way to an owner on this host; null where the transfer is.
     std::shared_ptr<transfer::SharedMemoryWriters> writers;
     std::shared_ptr<transfer::Transfer> transfer;  ///< The one under way.
-    bool whole = false;                            ///< Which publishes the object as well.
+    std::optional<transfer::PutTransfer> put;      ///< Or this one, which publishes it as well.
     absl::Status status;
   };
 

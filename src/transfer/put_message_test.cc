@@ -1,0 +1,107 @@
+#include "transfer/put_message.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace tandem::transfer {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+PutOperation PutOf(const std::string& key, std::span<const std::byte> bytes) {
+  return {{key, {4096, bytes.size() + 1, 7}, bytes.size(), 99, true, false}, bytes, {1, 2, 3}};
+}
+
+bool Refuses(std::span<const std::byte> body) {
+  return absl::IsInvalidArgument(UnpackPuts(body).status());
+}
+
+/// A body with one byte of its only object changed.
+Bytes Changed(size_t position, uint8_t value) {
+  const Bytes bytes(10);
+  PutMessage message;
+  message.Add(PutOf("key", bytes));
+  Bytes body(message.body().begin(), message.body().end());
+  body[position] = static_cast<std::byte>(value);
+  return body;
+}
+
+TEST(PutMessageTest, CarriesObjectsAndTheirBytes) {
+  const Bytes first(100, std::byte{5}), none, last(kMaxPutBytes, std::byte{6});
+  PutMessage message;
+  ASSERT_TRUE(message.Add(PutOf("first", first)));
+  ASSERT_TRUE(message.Add(PutOf(std::string(kMaxKeyBytes, 'k'), none)));
+  ASSERT_TRUE(message.Add(PutOf("last", last)));
+  EXPECT_EQ(message.objects(), 3u);
+  const auto puts = UnpackPuts(message.body());
+  ASSERT_TRUE(puts.ok()) << puts.status();
+  ASSERT_EQ(puts->size(), 3u);
+  const PutOperation& put = (*puts)[0];
+  EXPECT_EQ(put.object.key, "first");
+  EXPECT_EQ(put.object.extent, (Extent{4096, 101, 7}));
+  EXPECT_EQ(put.object.size, 100u);
+  EXPECT_EQ(put.object.checksum, 99u);
+  EXPECT_TRUE(put.object.soft_pin);
+  EXPECT_FALSE(put.object.hard_pin);
+  EXPECT_EQ(put.grant, (ExtentGrant{1, 2, 3}));
+  EXPECT_TRUE(std::ranges::equal(put.bytes, first));
+  EXPECT_EQ((*puts)[1].object.key.size(), kMaxKeyBytes);
+  EXPECT_TRUE(std::ranges::equal((*puts)[2].bytes, last));
+}
+
+TEST(PutMessageTest, TakesSoManyBytesAndObjects) {
+  const Bytes large(kMaxPutBytes), small(1);
+  PutMessage bytes, objects;
+  for (uint64_t i = 0; i < kMaxPutTogether / kMaxPutBytes; ++i) {
+    EXPECT_TRUE(bytes.Add(PutOf("key", large)));
+  }
+  EXPECT_FALSE(bytes.Add(PutOf("key", small)));
+  for (size_t i = 0; i < kMaxPutObjects; ++i) {
+    EXPECT_TRUE(objects.Add(PutOf(std::string(kMaxKeyBytes, 'k'), small)));
+  }
+  EXPECT_FALSE(objects.Add(PutOf("key", small)));
+  EXPECT_LE(bytes.body().size(), kMaxPutMessageBytes);
+  EXPECT_LE(objects.body().size(), kMaxPutMessageBytes);
+  EXPECT_TRUE(UnpackPuts(bytes.body()).ok());
+  EXPECT_TRUE(UnpackPuts(objects.body()).ok());
+  // One more than a message may have.
+  Bytes body(objects.body().begin(), objects.body().end());
+  PutMessage more;
+  more.Add(PutOf("key", small));
+  body.insert(body.end(), more.body().begin(), more.body().end());
+  EXPECT_TRUE(Refuses(body));
+}
+
+TEST(PutMessageTest, RefusesWhatItDoesNotMake) {
+  EXPECT_TRUE(Refuses({}));
+  const Bytes body = Changed(0, 0);
+  ASSERT_TRUE(UnpackPuts(body).ok());
+  for (size_t length = 1; length < body.size(); ++length) {
+    EXPECT_TRUE(Refuses(std::span(body).first(length))) << length;
+  }
+  constexpr size_t kExtentLength = 8, kSize = 32, kKeyBytes = 40;
+  EXPECT_TRUE(Refuses(Changed(kExtentLength, 9)));  // shorter than the object
+  EXPECT_TRUE(Refuses(Changed(kSize + 2, 1)));      // longer than a put's
+  EXPECT_TRUE(Refuses(Changed(kKeyBytes, 0)));
+  EXPECT_TRUE(Refuses(Changed(kKeyBytes + 1, 5)));  // too long
+  PutOperation beyond = PutOf("key", body);
+  beyond.object.extent.offset = std::numeric_limits<uint64_t>::max() - body.size();
+  PutMessage message;
+  message.Add(beyond);
+  EXPECT_TRUE(Refuses(message.body()));
+}
+
+TEST(PutMessageTest, AnswersHaveAKnownCode) {
+  const std::vector<absl::StatusCode> codes = {absl::StatusCode::kOk,
+                                               absl::StatusCode::kUnauthenticated};
+  const auto answers = PackAnswers(codes);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(*UnpackAnswer(answers[0]), codes[0]);
+  EXPECT_EQ(*UnpackAnswer(answers[1]), codes[1]);
+  EXPECT_FALSE(UnpackAnswer(std::byte{17}).ok());
+}
+
+}  // namespace
+}  // namespace tandem::transfer
