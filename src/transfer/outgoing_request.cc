@@ -16,6 +16,31 @@ void Cut(uint64_t length, Make make) {
 
 }  // namespace
 
+uint64_t OutgoingRequest::body_bytes() const {
+  uint64_t size = source.bytes.size();
+  for (const ReadableBytes& part : more) size += part.bytes.size();
+  return size;
+}
+
+void OutgoingRequest::Gather() {
+  if (more.empty()) return;
+  auto whole = std::make_shared<std::vector<std::byte>>(source.bytes.begin(), source.bytes.end());
+  for (const ReadableBytes& part : std::exchange(more, {})) {
+    whole->insert(whole->end(), part.bytes.begin(), part.bytes.end());
+  }
+  source = {*whole, whole};
+}
+
+void OutgoingRequest::End(const absl::Status& status) {
+  if (std::exchange(ended, true)) return;
+  if (sent) {
+    // Who waits for the transfer wants them back next.
+    source = {};
+    more.clear();
+  }
+  transfer->EndPart(status);
+}
+
 std::shared_ptr<Transfer> RequestTransport::Read(const std::string& endpoint,
                                                  std::vector<ReadOperation> operations) {
   std::vector<OutgoingRequest> requests;
@@ -55,9 +80,10 @@ std::vector<PutTransfer> RequestTransport::Put(const std::string& endpoint,
     while (next < operations.size() && message->Add(operations[next])) ++next;
     auto answers = std::make_shared<std::vector<std::byte>>(message->objects());
     OutgoingRequest& request = requests.emplace_back();
-    const uint64_t length = message->body().size();
+    const uint64_t length = message->size();
     request.header = {RequestKind::kPut, 0, {0, length, 0}, 0, length, {}};
-    request.source = {message->body(), message};
+    request.source = {message->description(), message};
+    request.more = message->bytes();
     request.destination = {*answers, answers};
     request.transfer = std::make_shared<Transfer>(1);
     for (size_t place = 0; place < message->objects(); ++place) {

@@ -14,12 +14,21 @@ namespace tandem::transfer {
 /// One message to a peer, and what its reply is for. It owns the buffers until it has ended.
 struct OutgoingRequest {
   RequestHeader header;
-  ReadableBytes source;       ///< Sent as the message's data; may be empty.
+  ReadableBytes source;  ///< Sent as the message's data; may be empty.
+  /// Sent behind the source.
+  std::vector<ReadableBytes> more = {};
   WritableBytes destination;  ///< Where the reply's bytes go.
   std::shared_ptr<Transfer> transfer;
   std::shared_ptr<PiecewiseChecksum> checksum;  ///< Of a write: null for none.
+  uint64_t weight = 0;                          ///< Bytes that go either way, once it is in flight.
+  bool sent = false;                            ///< Nobody reads the source any more.
   bool ended = false;
 
+  uint64_t body_bytes() const;
+  /// Brings all that is sent together in `source`.
+  void Gather();
+  /// Ends its part of the transfer, once. What has been sent is let go before.
+  void End(const absl::Status& status);
   /// Before the source is sent: it is in the caches then.
   void MakeChecksum() const {
     if (checksum != nullptr) checksum->Add(header.position, header.length);

@@ -14,12 +14,13 @@ namespace {
 
 absl::Status PutOne(ExtentHost& host, const PutOperation& put) {
   const Extent& extent = put.object.extent;
+  const std::span<const std::byte> bytes = put.bytes.bytes;
   RETURN_IF_ERROR(host.CheckGrant(extent, Access::kWrite, put.grant));
-  if (put.object.checksum != Checksum64(put.bytes)) {
+  if (put.object.checksum != Checksum64(bytes)) {
     return absl::DataLossError("the bytes that arrived do not have the object's checksum");
   }
   ASSIGN_OR_RETURN(const WritableBytes target, host.OpenForWrite(extent));
-  if (!put.bytes.empty()) std::memcpy(target.bytes.data(), put.bytes.data(), put.bytes.size());
+  if (!bytes.empty()) std::memcpy(target.bytes.data(), bytes.data(), bytes.size());
   return host.PublishChecked(put.object);
 }
 

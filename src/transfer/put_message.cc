@@ -36,51 +36,60 @@ absl::Status Check(const Fields& fields) {
 
 bool PutMessage::Add(const PutOperation& put) {
   const HeldObject& object = put.object;
-  if (objects_ == kMaxPutObjects || together_ + put.bytes.size() > kMaxPutTogether) return false;
+  const std::span<const std::byte> bytes = put.bytes.bytes;
+  if (objects() == kMaxPutObjects || together_ + bytes.size() > kMaxPutTogether) return false;
   const Fields fields{object.extent.offset,
                       object.extent.length,
                       object.extent.generation,
                       object.checksum,
-                      static_cast<uint32_t>(put.bytes.size()),
+                      static_cast<uint32_t>(bytes.size()),
                       (object.soft_pin ? kSoftPin : 0) | (object.hard_pin ? kHardPin : 0),
                       static_cast<uint32_t>(object.key.size()),
                       0,
                       put.grant};
-  body_.append(reinterpret_cast<const char*>(&fields), sizeof(fields));
-  body_.append(object.key);
-  body_.append(reinterpret_cast<const char*>(put.bytes.data()), put.bytes.size());
-  together_ += put.bytes.size();
-  ++objects_;
+  if (description_.empty()) description_.resize(sizeof(uint64_t));
+  description_.append(reinterpret_cast<const char*>(&fields), sizeof(fields));
+  description_.append(object.key);
+  bytes_.push_back(put.bytes);
+  together_ += bytes.size();
+  const uint64_t count = objects();
+  std::memcpy(description_.data(), &count, sizeof(count));
   return true;
 }
 
 absl::StatusOr<std::vector<PutOperation>> UnpackPuts(std::span<const std::byte> body) {
+  uint64_t count;
+  if (body.size() < sizeof(count)) return Malformed("a put of no object");
+  std::memcpy(&count, body.data(), sizeof(count));
+  body = body.subspan(sizeof(count));
+  if (count == 0 || count > kMaxPutObjects) return Malformed("a put of none or too many objects");
   std::vector<PutOperation> puts;
+  puts.reserve(count);
   uint64_t together = 0;
-  while (!body.empty()) {
+  for (uint64_t i = 0; i < count; ++i) {
     Fields fields;
     if (body.size() < sizeof(fields)) return Malformed("a put that ends early");
     std::memcpy(&fields, body.data(), sizeof(fields));
     body = body.subspan(sizeof(fields));
     RETURN_IF_ERROR(Check(fields));
-    if (body.size() < uint64_t{fields.key_bytes} + fields.size) {
-      return Malformed("a put that ends early");
-    }
-    together += fields.size;
-    if (puts.size() == kMaxPutObjects || together > kMaxPutTogether) {
-      return Malformed("a put of too many objects or bytes");
-    }
+    if (body.size() < fields.key_bytes) return Malformed("a put that ends early");
     puts.push_back({{std::string(reinterpret_cast<const char*>(body.data()), fields.key_bytes),
                      {fields.offset, fields.extent_length, fields.generation},
                      fields.size,
                      fields.checksum,
                      (fields.pins & kSoftPin) != 0,
                      (fields.pins & kHardPin) != 0},
-                    body.subspan(fields.key_bytes, fields.size),
+                    {},
                     fields.grant});
-    body = body.subspan(fields.key_bytes + fields.size);
+    body = body.subspan(fields.key_bytes);
+    together += fields.size;
   }
-  if (puts.empty()) return Malformed("a put of no object");
+  if (together > kMaxPutTogether) return Malformed("a put of too many bytes");
+  if (together != body.size()) return Malformed("a put of more or fewer bytes than it says");
+  for (PutOperation& put : puts) {
+    put.bytes.bytes = body.first(put.object.size);
+    body = body.subspan(put.object.size);
+  }
   return puts;
 }
 

@@ -20,31 +20,35 @@ inline constexpr size_t kMaxPutObjects = 64;
 /// Writes a whole object of at most kMaxPutBytes and has the owner publish it.
 struct PutOperation {
   HeldObject object;
-  std::span<const std::byte> bytes;
+  ReadableBytes bytes;
   ExtentGrant grant{};
 };
 
-/// The body of a kPut: for each object fixed little-endian fields, its key, and its bytes.
+/// The body of a kPut: the number of objects, for each of them fixed little-endian fields and its
+/// key, and then the bytes of all.
 class PutMessage {
  public:
-  /// Copies an object and its bytes, as many as its size says. False if they would exceed a limit
-  /// above; an empty message takes every object of at most kMaxPutBytes.
+  /// Takes an object and holds its bytes, as many as its size says. False if they would exceed a
+  /// limit above; an empty message takes every object of at most kMaxPutBytes.
   bool Add(const PutOperation& put);
-  size_t objects() const { return objects_; }
-  std::span<const std::byte> body() const { return std::as_bytes(std::span(body_)); }
+  size_t objects() const { return bytes_.size(); }
+  /// What stands before the bytes.
+  std::span<const std::byte> description() const { return std::as_bytes(std::span(description_)); }
+  const std::vector<ReadableBytes>& bytes() const { return bytes_; }
+  uint64_t size() const { return description_.size() + together_; }
 
  private:
-  size_t objects_ = 0;
+  std::string description_;
+  std::vector<ReadableBytes> bytes_;
   uint64_t together_ = 0;
-  std::string body_;
 };
 
 inline constexpr size_t kPutFieldsBytes = 72;
 inline constexpr uint64_t kMaxPutMessageBytes =
-    kMaxPutTogether + kMaxPutObjects * (kPutFieldsBytes + kMaxKeyBytes);
+    sizeof(uint64_t) + kMaxPutTogether + kMaxPutObjects * (kPutFieldsBytes + kMaxKeyBytes);
 
-/// The objects of such a body, whose bytes stay there. InvalidArgument, saying what is wrong, for
-/// what PutMessage does not make.
+/// The objects of such a body, whose bytes stay there and are not held. InvalidArgument, saying
+/// what is wrong, for what PutMessage does not make.
 absl::StatusOr<std::vector<PutOperation>> UnpackPuts(std::span<const std::byte> body);
 
 /// The owner's answer: a status code for each object, a byte each. InvalidArgument for others.

@@ -11,7 +11,18 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 PutOperation PutOf(const std::string& key, std::span<const std::byte> bytes) {
-  return {{key, {4096, bytes.size() + 1, 7}, bytes.size(), 99, true, false}, bytes, {1, 2, 3}};
+  return {{key, {4096, bytes.size() + 1, 7}, bytes.size(), 99, true, false},
+          {bytes, nullptr},
+          {1, 2, 3}};
+}
+
+Bytes BodyOf(const PutMessage& message) {
+  Bytes body(message.description().begin(), message.description().end());
+  for (const ReadableBytes& part : message.bytes()) {
+    body.insert(body.end(), part.bytes.begin(), part.bytes.end());
+  }
+  EXPECT_EQ(body.size(), message.size());
+  return body;
 }
 
 bool Refuses(std::span<const std::byte> body) {
@@ -23,7 +34,7 @@ Bytes Changed(size_t position, uint8_t value) {
   const Bytes bytes(10);
   PutMessage message;
   message.Add(PutOf("key", bytes));
-  Bytes body(message.body().begin(), message.body().end());
+  Bytes body = BodyOf(message);
   body[position] = static_cast<std::byte>(value);
   return body;
 }
@@ -35,7 +46,8 @@ TEST(PutMessageTest, CarriesObjectsAndTheirBytes) {
   ASSERT_TRUE(message.Add(PutOf(std::string(kMaxKeyBytes, 'k'), none)));
   ASSERT_TRUE(message.Add(PutOf("last", last)));
   EXPECT_EQ(message.objects(), 3u);
-  const auto puts = UnpackPuts(message.body());
+  const Bytes body = BodyOf(message);
+  const auto puts = UnpackPuts(body);
   ASSERT_TRUE(puts.ok()) << puts.status();
   ASSERT_EQ(puts->size(), 3u);
   const PutOperation& put = (*puts)[0];
@@ -46,9 +58,9 @@ TEST(PutMessageTest, CarriesObjectsAndTheirBytes) {
   EXPECT_TRUE(put.object.soft_pin);
   EXPECT_FALSE(put.object.hard_pin);
   EXPECT_EQ(put.grant, (ExtentGrant{1, 2, 3}));
-  EXPECT_TRUE(std::ranges::equal(put.bytes, first));
+  EXPECT_TRUE(std::ranges::equal(put.bytes.bytes, first));
   EXPECT_EQ((*puts)[1].object.key.size(), kMaxKeyBytes);
-  EXPECT_TRUE(std::ranges::equal((*puts)[2].bytes, last));
+  EXPECT_TRUE(std::ranges::equal((*puts)[2].bytes.bytes, last));
 }
 
 TEST(PutMessageTest, TakesSoManyBytesAndObjects) {
@@ -62,26 +74,25 @@ TEST(PutMessageTest, TakesSoManyBytesAndObjects) {
     EXPECT_TRUE(objects.Add(PutOf(std::string(kMaxKeyBytes, 'k'), small)));
   }
   EXPECT_FALSE(objects.Add(PutOf("key", small)));
-  EXPECT_LE(bytes.body().size(), kMaxPutMessageBytes);
-  EXPECT_LE(objects.body().size(), kMaxPutMessageBytes);
-  EXPECT_TRUE(UnpackPuts(bytes.body()).ok());
-  EXPECT_TRUE(UnpackPuts(objects.body()).ok());
-  // One more than a message may have.
-  Bytes body(objects.body().begin(), objects.body().end());
-  PutMessage more;
-  more.Add(PutOf("key", small));
-  body.insert(body.end(), more.body().begin(), more.body().end());
+  EXPECT_LE(bytes.size(), kMaxPutMessageBytes);
+  EXPECT_LE(objects.size(), kMaxPutMessageBytes);
+  EXPECT_TRUE(UnpackPuts(BodyOf(bytes)).ok());
+  EXPECT_TRUE(UnpackPuts(BodyOf(objects)).ok());
+  Bytes body = BodyOf(objects);
+  body[0] = static_cast<std::byte>(kMaxPutObjects + 1);
   EXPECT_TRUE(Refuses(body));
 }
 
 TEST(PutMessageTest, RefusesWhatItDoesNotMake) {
   EXPECT_TRUE(Refuses({}));
-  const Bytes body = Changed(0, 0);
+  const Bytes body = Changed(0, 1);
   ASSERT_TRUE(UnpackPuts(body).ok());
   for (size_t length = 1; length < body.size(); ++length) {
     EXPECT_TRUE(Refuses(std::span(body).first(length))) << length;
   }
-  constexpr size_t kExtentLength = 8, kSize = 32, kKeyBytes = 40;
+  constexpr size_t kCount = 0, kExtentLength = 16, kSize = 40, kKeyBytes = 48;
+  EXPECT_TRUE(Refuses(Changed(kCount, 0)));
+  EXPECT_TRUE(Refuses(Changed(kCount, 2)));
   EXPECT_TRUE(Refuses(Changed(kExtentLength, 9)));  // shorter than the object
   EXPECT_TRUE(Refuses(Changed(kSize + 2, 1)));      // longer than a put's
   EXPECT_TRUE(Refuses(Changed(kKeyBytes, 0)));
@@ -90,7 +101,7 @@ TEST(PutMessageTest, RefusesWhatItDoesNotMake) {
   beyond.object.extent.offset = std::numeric_limits<uint64_t>::max() - body.size();
   PutMessage message;
   message.Add(beyond);
-  EXPECT_TRUE(Refuses(message.body()));
+  EXPECT_TRUE(Refuses(BodyOf(message)));
 }
 
 TEST(PutMessageTest, AnswersHaveAKnownCode) {

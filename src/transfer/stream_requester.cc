@@ -19,11 +19,6 @@ constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 constexpr Duration kStuckAfter = std::chrono::seconds(2);
 constexpr Duration kWatchInterval = std::chrono::milliseconds(500);
 
-/// That go either way.
-uint64_t BytesOf(const OutgoingRequest& request) {
-  return request.source.bytes.size() + request.destination.bytes.size();
-}
-
 std::string HostOf(const std::string& endpoint) {
   std::string host = endpoint.substr(0, endpoint.rfind(':'));
   if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
@@ -127,18 +122,22 @@ void StreamRequester::Send() {
     const RequestPointer request = std::move(queue_.front());
     queue_.pop_front();
     if (request->transfer->cancelled()) {
-      request->ended = true;
-      request->transfer->EndPart(absl::CancelledError("the transfer was given up"));
+      request->End(absl::CancelledError("the transfer was given up"));
       continue;
     }
     request->MakeChecksum();
-    bytes += request->source.bytes.size();
-    bytes_in_flight_ += BytesOf(*request);
+    const uint64_t body_bytes = request->body_bytes();
+    bytes += body_bytes;
+    request->weight = body_bytes + request->destination.bytes.size();
+    bytes_in_flight_ += request->weight;
     request->header.id = next_id_++;
     in_flight_[request->header.id] = request;
-    frames->push_back(PackFrame(RequestFrame{request->header, request->source.bytes.size()}));
+    frames->push_back(PackFrame(RequestFrame{request->header, body_bytes}));
     buffers.push_back(asio::buffer(frames->back()));
     buffers.emplace_back(request->source.bytes.data(), request->source.bytes.size());
+    for (const ReadableBytes& part : request->more) {
+      buffers.emplace_back(part.bytes.data(), part.bytes.size());
+    }
     batch.push_back(request);
   }
   if (batch.empty()) return;
@@ -148,6 +147,7 @@ void StreamRequester::Send() {
   stream_.Write(buffers, [self = shared_from_this(), frames,
                           batch = std::move(batch)](const ErrorCode& error) {
     self->sending_ = false;
+    for (const RequestPointer& request : batch) request->sent = true;
     if (self->dropped_) return;
     if (error) return self->Drop(self->Broken(error));
     self->Pump();
@@ -209,8 +209,8 @@ void StreamRequester::ReadText(const ReplyFrame& reply, const RequestPointer& re
 }
 
 void StreamRequester::End(const RequestPointer& request, const absl::Status& status) {
-  if (in_flight_.erase(request->header.id) > 0) bytes_in_flight_ -= BytesOf(*request);
-  if (!std::exchange(request->ended, true)) request->transfer->EndPart(status);
+  if (in_flight_.erase(request->header.id) > 0) bytes_in_flight_ -= request->weight;
+  request->End(status);
   Pump();
 }
 

@@ -133,7 +133,7 @@ class Transport {
   /// `deadline`. False while it merely does not answer.
   virtual bool HasGone(const std::string& endpoint, TimePoint deadline) = 0;
 
-  /// Many in one message; a transfer for each, in their order. The bytes are copied.
+  /// Many in one message; a transfer for each, in their order.
   virtual std::vector<PutTransfer> Put(const std::string& endpoint,
                                        const std::vector<PutOperation>& operations) = 0;
   virtual std::shared_ptr<Transfer> Publish(const std::string& endpoint,

@@ -292,8 +292,8 @@ TEST_P(TransportTest, PutsSmallObjectsAtOnce) {
                       false,
                       true};
     const auto put = [&] {
-      return peer_->Put(owner_->endpoint(), {{object, source.bytes}})[0].Wait(In(seconds(20)),
-                                                                              seconds(10));
+      return peer_->Put(owner_->endpoint(), {{object, Readable(source)}})[0].Wait(In(seconds(20)),
+                                                                                  seconds(10));
     };
     ASSERT_TRUE(put().ok()) << put();
     EXPECT_EQ(std::memcmp(owner_host_.memory().data() + size * 64, source.bytes.data(), size), 0);
@@ -322,7 +322,7 @@ TEST_P(TransportTest, PutsManyObjectsTogetherAndAnswersForEach) {
                      Checksum64(bytes),
                      false,
                      false},
-                    bytes});
+                    {bytes, source.hold}});
   }
   const auto transfers = peer_->Put(owner_->endpoint(), puts);
   ASSERT_EQ(transfers.size(), kObjects);
@@ -331,7 +331,8 @@ TEST_P(TransportTest, PutsManyObjectsTogetherAndAnswersForEach) {
     EXPECT_EQ(absl::IsFailedPrecondition(status), i % 7 == 0) << i << ": " << status;
     EXPECT_EQ(owner_host_.published().contains(puts[i].object.key), status.ok());
     if (!status.ok()) continue;
-    EXPECT_EQ(std::memcmp(owner_host_.memory().data() + i * kSize, puts[i].bytes.data(), kSize), 0);
+    EXPECT_EQ(
+        std::memcmp(owner_host_.memory().data() + i * kSize, puts[i].bytes.bytes.data(), kSize), 0);
   }
   EXPECT_TRUE(peer_->Put(owner_->endpoint(), {}).empty());
 }
@@ -396,8 +397,9 @@ TEST_P(TransportTest, ShowsItsGrantsAndIsRefusedWithoutThem) {
     EXPECT_EQ(read.ok(), grant == to_read) << read;
     const absl::Status write = end(peer_->Write(owner, {{extent, Readable(buffer), grant}}));
     EXPECT_EQ(write.ok(), grant == to_write) << write;
-    const absl::Status put = peer_->Put(owner, {{object, buffer.bytes.first(100), grant}})[0].Wait(
-        In(seconds(20)), seconds(10));
+    const absl::Status put =
+        peer_->Put(owner, {{object, {buffer.bytes.first(100), buffer.hold}, grant}})[0].Wait(
+            In(seconds(20)), seconds(10));
     EXPECT_EQ(put.ok(), grant == to_write) << put;
     const absl::Status publish = end(peer_->Publish(owner, {{object, grant}}));
     EXPECT_EQ(publish.ok(), grant == to_write) << publish;

@@ -110,8 +110,7 @@ void UcxRequester::Pump(const ConnectionPointer& connection) {
     const RequestPointer request = std::move(connection->queue.front());
     connection->queue.pop_front();
     if (request->transfer->cancelled()) {
-      request->ended = true;
-      request->transfer->EndPart(absl::CancelledError("the transfer was given up"));
+      request->End(absl::CancelledError("the transfer was given up"));
       continue;
     }
     Send(connection, request);
@@ -123,6 +122,7 @@ void UcxRequester::Send(const ConnectionPointer& connection, const RequestPointe
   connection->in_flight[request->header.id] = request;
   waiting_[request->header.id] = connection;
   request->MakeChecksum();
+  request->Gather();
   auto header = std::make_shared<const std::string>(Pack(request->header));
   worker_.Send(connection->endpoint, kRequestMessage, BytesOf(*header), request->source.bytes,
                UCP_AM_SEND_FLAG_REPLY, [this, connection, request, header](ucs_status_t status) {
@@ -171,10 +171,10 @@ ucs_status_t UcxRequester::TakeReply(const ReplyHeader& reply, void* data, size_
 
 void UcxRequester::End(const ConnectionPointer& connection, const RequestPointer& request,
                        const absl::Status& status) {
-  if (std::exchange(request->ended, true)) return;
+  if (request->ended) return;
   connection->in_flight.erase(request->header.id);
   waiting_.erase(request->header.id);
-  request->transfer->EndPart(status);
+  request->End(status);
   Pump(connection);
 }
 

@@ -306,8 +306,7 @@ void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
     for (PendingObject::Target& target : object->targets) {
       if (target.endpoint.empty() || target.writers != nullptr) continue;
       Batch& batch = batches[target.endpoint];
-      batch.puts.push_back(
-          {At(object->object, target.extent), object->readable().bytes, target.grant});
+      batch.puts.push_back({At(object->object, target.extent), object->readable(), target.grant});
       batch.targets.push_back(&target);
     }
   }
@@ -434,7 +433,8 @@ void ObjectWriter::TakeBack(PendingObject& object) {
   transfer::LentBytes& lent = *object.lent();
   if (lent.WaitUntilReturned(Clock::Real().Now() + kEndsByItself)) return;
   for (const PendingObject::Target& target : object.targets) {
-    if (target.transfer != nullptr) transport_.Abandon(target.endpoint);
+    const bool under_way = target.transfer != nullptr || target.put.has_value();
+    if (under_way) transport_.Abandon(target.endpoint);
   }
   while (!lent.WaitUntilReturned(Clock::Real().Now() + kBetweenWarnings)) {
     spdlog::warn("a transfer of {} that was given up does not end", object.object.key);
