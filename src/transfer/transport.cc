@@ -4,11 +4,18 @@
 
 #include <algorithm>
 
+#include "base/awake_wait.h"
 #include "base/status.h"
 #include "transfer/stream_transport.h"
 #include "transfer/ucx_transport.h"
 
 namespace tandem::transfer {
+namespace {
+
+// Messages of small objects are answered sooner.
+constexpr Duration kPrompt = std::chrono::microseconds(300);
+
+}  // namespace
 
 absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
   MutexLock lock(mutex_);
@@ -28,8 +35,16 @@ absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
   return absl::Status(code_, message_);
 }
 
+absl::Status Transfer::WaitAwake(TimePoint deadline, Duration silence) {
+  tandem::WaitAwake(std::min(deadline, Clock::Real().Now() + kPrompt), [this] {
+    MutexLock lock(mutex_);
+    return remaining_ == 0;
+  });
+  return Wait(deadline, silence);
+}
+
 absl::Status PutTransfer::Wait(TimePoint deadline, Duration silence) const {
-  RETURN_IF_ERROR(message_->Wait(deadline, silence));
+  RETURN_IF_ERROR(message_->WaitAwake(deadline, silence));
   ASSIGN_OR_RETURN(const absl::StatusCode code, UnpackAnswer((*answers_)[place_]));
   if (code == absl::StatusCode::kOk) return absl::OkStatus();
   return absl::Status(code, "the segment's owner refused the write");

@@ -26,6 +26,9 @@ class Transfer {
   /// DeadlineExceeded, at `deadline` or once `silence` passed and no part ended.
   absl::Status Wait(TimePoint deadline, Duration silence);
 
+  /// The same for what is likely to end within microseconds: waits awake at first.
+  absl::Status WaitAwake(TimePoint deadline, Duration silence);
+
   /// Gives up: parts that were not sent yet never will be.
   void Cancel();
   bool cancelled() const;
@@ -52,7 +55,7 @@ class PutTransfer {
   PutTransfer(std::shared_ptr<Transfer> message, Answers answers, size_t place)
       : message_(std::move(message)), answers_(std::move(answers)), place_(place) {}
 
-  /// As Transfer::Wait, of the message; then what the owner made of the object.
+  /// As Transfer::WaitAwake, of the message; then what the owner made of the object.
   absl::Status Wait(TimePoint deadline, Duration silence) const;
 
  private:

@@ -14,6 +14,8 @@ namespace {
 
 /// Bytes on their way while what came before is copied. Few enough to stay in a cache.
 constexpr uint64_t kReadAhead = 4 << 20;
+/// Comes within microseconds of being asked for.
+constexpr uint64_t kSmall = 64 << 10;
 
 /// Whether a read failed because the replica is no more; all else may pass.
 bool IsProofOfLoss(const absl::Status& status) {
@@ -125,7 +127,11 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
         continue;
       }
       if (next.wanted->into.empty()) kept += next.wanted->object->size;
-      reads.push_back(InFlight{{buffer->bytes, buffer->hold}, Start(next.replica, *buffer)});
+      // Of several, the threads that receive them want the processor.
+      const bool prompt = attempts.size() == 1 && next.wanted->object->size <= kSmall &&
+                          WayTo(next.replica) == Way::kRemote;
+      reads.push_back(
+          InFlight{{buffer->bytes, buffer->hold}, Start(next.replica, *buffer), prompt});
       ahead += to_be_copied(next);
     }
     if (!reads[i].ok()) {
@@ -157,7 +163,8 @@ absl::StatusOr<transfer::ReadableBytes> ReplicaReader::Finish(const Attempt& att
                                                               const InFlight& read,
                                                               TimePoint deadline,
                                                               std::map<std::string, bool>& gone) {
-  absl::Status status = read.transfer->Wait(deadline, options_.silence);
+  absl::Status status = read.prompt ? read.transfer->WaitAwake(deadline, options_.silence)
+                                    : read.transfer->Wait(deadline, options_.silence);
   const bool own = WayTo(attempt.replica) == Way::kOwnDisk;
   if (absl::IsUnavailable(status) && !own) {
     const std::string& endpoint = attempt.replica.segment->data_endpoint();

@@ -69,6 +69,7 @@ class ReplicaReader {
   struct InFlight {
     transfer::ReadableBytes bytes;
     std::shared_ptr<transfer::Transfer> transfer;
+    bool prompt = false;  ///< Likely to be there within microseconds.
   };
 
   Way WayTo(const ReplicaLocation& replica) const;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/awake_wait.h"
 #include "base/status.h"
 
 namespace tandem::store {
@@ -21,8 +21,8 @@ struct FrameHeader {
 };
 static_assert(sizeof(FrameHeader) == kFrameHeaderBytes);
 
-// A call of a batch of small objects takes less.
-constexpr Duration kPrompt = std::chrono::microseconds(60);
+// The calls of a batch of small objects, and what is done between two of them, take less.
+constexpr Duration kPrompt = std::chrono::microseconds(300);
 // A batch has two calls or more, of which the first is late.
 constexpr int kMostLate = 3;
 
@@ -48,12 +48,9 @@ absl::Status Receive(const ScopedFd& socket, char* bytes, size_t size, TimePoint
   return absl::OkStatus();
 }
 
-void WaitAwake(const ScopedFd& socket, TimePoint until) {
+bool HasCome(const ScopedFd& socket) {
   char byte = 0;
-  while (recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN &&
-         Clock::Real().Now() < until) {
-    sched_yield();
-  }
+  return recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 }  // namespace
@@ -109,7 +106,9 @@ absl::Status SendFrame(const ScopedFd& socket, uint32_t tag, std::string_view pa
 absl::StatusOr<CallFrame> ReceiveFrame(const ScopedFd& socket, TimePoint deadline, size_t limit,
                                        FramePace* pace) {
   const TimePoint soon = Clock::Real().Now() + kPrompt;
-  if (pace != nullptr && pace->late < kMostLate) WaitAwake(socket, std::min(soon, deadline));
+  if (pace != nullptr && pace->late < kMostLate) {
+    WaitAwake(std::min(soon, deadline), [&] { return HasCome(socket); });
+  }
   std::array<char, kFrameHeaderBytes> header;
   bool got_any = false;
   const absl::Status status = Receive(socket, header.data(), header.size(), deadline, &got_any);

@@ -32,8 +32,7 @@ absl::Status SendFrame(const ScopedFd& socket, uint32_t tag, std::string_view pa
                        TimePoint deadline);
 
 /// How many frames in turn a connection had to be waited for. Where one came within microseconds
-/// lately, as between the calls of a batch, the next is waited for awake, as long: to sleep and be
-/// woken takes longer. Others get the processor if they want it (sched_yield).
+/// lately, as between the calls of a batch, the next is waited for awake, as long; see WaitAwake.
 struct FramePace {
   int late = 0;
 };
