@@ -38,7 +38,7 @@ bool AnyWritten(const PendingObject& object) {
 
 /// Whether all of it goes to this process's own segment.
 bool IsOnlyHere(const PendingObject& object) {
-  return object.targets.size() == 1 && object.targets[0].endpoint.empty();
+  return object.targets.size() == 1 && object.targets[0].route->is_own();
 }
 
 /// Of an object of which no replica was written.
@@ -154,13 +154,17 @@ ObjectWriter::Pending ObjectWriter::Start(std::span<const std::string> keys,
   if (!response.ok() || static_cast<size_t>(response->results_size()) != keys.size()) {
     return objects;
   }
+  const Routes routes = RoutesTo(*response, call.deadline);
   for (size_t i = 0; i < keys.size(); ++i) {
     const proto::PutStartResult& placed = response->results(static_cast<int>(i));
     (*codes)[i] = static_cast<ErrorCode>(placed.code());
     if (placed.code() != kOk) continue;
     std::vector<PendingObject::Target> targets;
+    targets.reserve(static_cast<size_t>(placed.extents_size()));
     for (const proto::Extent& extent : placed.extents()) {
-      targets.push_back(TargetOf(extent, *response, call.deadline));
+      const auto route = routes.find(extent.segment());
+      if (route == routes.end()) continue;
+      targets.push_back({FromProto(extent), route->second, UnpackGrant(extent.grant())});
     }
     objects[i] = std::make_unique<PendingObject>(
         HeldObject{keys[i], {}, sizes[i], 0, config.with_soft_pin, config.with_hard_pin},
@@ -169,29 +173,28 @@ ObjectWriter::Pending ObjectWriter::Start(std::span<const std::string> keys,
   return objects;
 }
 
-PendingObject::Target ObjectWriter::TargetOf(const proto::Extent& extent,
-                                             const proto::PutStartResponse& response,
-                                             TimePoint deadline) {
-  PendingObject::Target target{.extent = FromProto(extent),
-                               .segment = extent.segment(),
-                               .grant = UnpackGrant(extent.grant())};
-  if (extent.segment() == options_.own_segment) return target;
+ObjectWriter::Routes ObjectWriter::RoutesTo(const proto::PutStartResponse& response,
+                                            TimePoint deadline) {
+  Routes routes;
   for (const proto::Segment& segment : response.segments()) {
-    if (segment.name() != extent.segment()) continue;
-    target.endpoint = segment.data_endpoint();
-    if (segment.host_identity() != options_.host_identity) continue;
-    const TimePoint give_up = std::min(deadline, Clock::Real().Now() + options_.silence);
-    auto writers = mappings_.Writers(segment.fd_socket(), give_up);
-    // Of another user, say: then as to another host.
-    if (writers.ok()) target.writers = *std::move(writers);
+    PendingObject::Route route{segment.name(), segment.data_endpoint(), nullptr};
+    if (segment.name() == options_.own_segment) {
+      route.endpoint.clear();
+    } else if (segment.host_identity() == options_.host_identity) {
+      const TimePoint give_up = std::min(deadline, Clock::Real().Now() + options_.silence);
+      auto writers = mappings_.Writers(segment.fd_socket(), give_up);
+      // Of another user, say: then as to another host.
+      if (writers.ok()) route.writers = *std::move(writers);
+    }
+    routes[segment.name()] = std::make_shared<const PendingObject::Route>(std::move(route));
   }
-  return target;
+  return routes;
 }
 
 absl::Status ObjectWriter::TakeBytes(PendingObject& object, TimePoint deadline) {
   absl::StatusOr<WritableBytes> bytes = absl::NotFoundError("not in this process");
   for (PendingObject::Target& target : object.targets) {
-    if (!target.endpoint.empty()) continue;
+    if (!target.route->is_own()) continue;
     bytes = owner_.OpenForWrite(target.extent);
     target.status = bytes.status();
   }
@@ -227,13 +230,13 @@ std::vector<absl::Status> ObjectWriter::FillAll(const Pending& objects,
 
 absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimePoint deadline) {
   object.value = value;
-  const bool straight =
-      std::all_of(object.targets.begin(), object.targets.end(),
-                  [](const PendingObject::Target& target) { return target.writers != nullptr; });
+  const bool straight = std::all_of(
+      object.targets.begin(), object.targets.end(),
+      [](const PendingObject::Target& target) { return target.route->writers != nullptr; });
   if (straight) return absl::OkStatus();
   const bool away =
       std::none_of(object.targets.begin(), object.targets.end(),
-                   [](const PendingObject::Target& target) { return target.endpoint.empty(); });
+                   [](const PendingObject::Target& target) { return target.route->is_own(); });
   if (away && value.size() == 1) {
     object.Lend(value[0]);
     if (object.object.size > transfer::kMaxPutBytes) {
@@ -287,10 +290,11 @@ void ObjectWriter::StartSending(PendingObject& object, transfer::Spread spread) 
   if (object.object.size <= transfer::kMaxPutBytes) return;
   std::shared_ptr<PiecewiseChecksum> checksum = object.sent;
   for (PendingObject::Target& target : object.targets) {
-    if (target.endpoint.empty() || target.writers != nullptr) continue;
+    if (!target.route->is_away()) continue;
     // Of several replicas the first makes the checksum.
-    target.transfer = transport_.Write(
-        target.endpoint, {{target.extent, object.readable(), target.grant, checksum}}, spread);
+    target.transfer =
+        transport_.Write(target.route->endpoint,
+                         {{target.extent, object.readable(), target.grant, checksum}}, spread);
     checksum = nullptr;
   }
 }
@@ -304,8 +308,8 @@ void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
   for (PendingObject* object : objects) {
     if (object->object.size > transfer::kMaxPutBytes) continue;
     for (PendingObject::Target& target : object->targets) {
-      if (target.endpoint.empty() || target.writers != nullptr) continue;
-      Batch& batch = batches[target.endpoint];
+      if (!target.route->is_away()) continue;
+      Batch& batch = batches[target.route->endpoint];
       batch.puts.push_back({At(object->object, target.extent), object->readable(), target.grant});
       batch.targets.push_back(&target);
     }
@@ -332,10 +336,10 @@ void ObjectWriter::WriteToNeighbours(std::span<PendingObject* const> objects, Ti
   std::map<transfer::SharedMemoryWriters*, size_t> filling;  // the batch of each
   for (PendingObject* object : objects) {
     for (PendingObject::Target& target : object->targets) {
-      if (target.writers == nullptr) continue;
-      const auto [found, first] = filling.try_emplace(target.writers.get(), batches.size());
+      if (target.route->writers == nullptr) continue;
+      const auto [found, first] = filling.try_emplace(target.route->writers.get(), batches.size());
       if (!first && batches[found->second].bytes >= most) found->second = batches.size();
-      if (found->second == batches.size()) batches.push_back({target.writers.get()});
+      if (found->second == batches.size()) batches.push_back({target.route->writers.get()});
       Batch& batch = batches[found->second];
       batch.bytes += object->object.size;
       batch.writes.push_back({At(object->object, target.extent), object->value});
@@ -377,9 +381,9 @@ void ObjectWriter::PublishAtOwners(std::span<PendingObject* const> objects, Time
         if (!target.status.ok()) continue;
         counters_.remote_write_bytes.Increment(static_cast<double>(described.size));
         object->FinishChecksum();
-        target.transfer =
-            transport_.Publish(target.endpoint, {{At(described, target.extent), target.grant}});
-      } else if (target.endpoint.empty() && target.status.ok()) {
+        target.transfer = transport_.Publish(target.route->endpoint,
+                                             {{At(described, target.extent), target.grant}});
+      } else if (target.route->is_own() && target.status.ok()) {
         target.status = owner_.PublishChecked(At(described, target.extent));
         counters_.local_write_bytes.Increment(static_cast<double>(described.size));
       }
@@ -404,7 +408,7 @@ std::vector<ErrorCode> ObjectWriter::End(std::span<PendingObject* const> objects
     for (const PendingObject::Target& target : objects[i]->targets) {
       if (target.status.ok()) continue;
       spdlog::warn("a replica of {} was not written to {}: {}", objects[i]->object.key,
-                   target.segment, std::string(target.status.message()));
+                   target.route->segment, std::string(target.status.message()));
     }
     if (!AnyWritten(*objects[i])) {
       codes[i] = FailureOf(*objects[i]);
@@ -434,7 +438,7 @@ void ObjectWriter::TakeBack(PendingObject& object) {
   if (lent.WaitUntilReturned(Clock::Real().Now() + kEndsByItself)) return;
   for (const PendingObject::Target& target : object.targets) {
     const bool under_way = target.transfer != nullptr || target.put.has_value();
-    if (under_way) transport_.Abandon(target.endpoint);
+    if (under_way) transport_.Abandon(target.route->endpoint);
   }
   while (!lent.WaitUntilReturned(Clock::Real().Now() + kBetweenWarnings)) {
     spdlog::warn("a transfer of {} that was given up does not end", object.object.key);
@@ -443,10 +447,10 @@ void ObjectWriter::TakeBack(PendingObject& object) {
 
 void ObjectWriter::Forget(const PendingObject& object) {
   for (const PendingObject::Target& target : object.targets) {
-    if (target.endpoint.empty()) {
+    if (target.route->is_own()) {
       owner_.Forget(target.extent);
     } else {
-      transport_.Forget(target.endpoint, {{target.extent, target.grant}});
+      transport_.Forget(target.route->endpoint, {{target.extent, target.grant}});
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -59,8 +60,9 @@ class ObjectWriter {
   Pending Start(std::span<const std::string> keys, std::span<const uint64_t> sizes,
                 const ReplicateConfig& config, const CallContext& call,
                 std::vector<ErrorCode>* codes);
-  PendingObject::Target TargetOf(const proto::Extent& extent,
-                                 const proto::PutStartResponse& response, TimePoint deadline);
+  using Routes = std::map<std::string, std::shared_ptr<const PendingObject::Route>>;
+  /// The ways to the segments that a master chose, by their names.
+  Routes RoutesTo(const proto::PutStartResponse& response, TimePoint deadline);
   /// Gives an object bytes to fill: in the own segment, else in a local buffer.
   absl::Status TakeBytes(PendingObject& object, TimePoint deadline);
   /// Has what goes to other hosts on its way while the rest is copied. A batch of `bytes` in all.

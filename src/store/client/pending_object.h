@@ -17,14 +17,21 @@ namespace tandem::store {
 /// An object between its PutStart and its PutEnd: its bytes and the places they go to.
 class PendingObject : public Reservation {
  public:
+  /// Where a segment is, for all objects of a call that go there.
+  struct Route {
+    std::string segment;
+    std::string endpoint;  ///< Of the owner; empty for this process's own segment.
+    /// The way to an owner on this host; null where the transfer is.
+    std::shared_ptr<transfer::SharedMemoryWriters> writers;
+
+    bool is_own() const { return endpoint.empty(); }
+    bool is_away() const { return !is_own() && writers == nullptr; }
+  };
   /// One replica to be.
   struct Target {
     transfer::Extent extent;
-    std::string segment;
-    std::string endpoint;  ///< Of the owner; empty for this process's own segment.
-    ExtentGrant grant{};   ///< To write it.
-    /// The way to an owner on this host; null where the transfer is.
-    std::shared_ptr<transfer::SharedMemoryWriters> writers;
+    std::shared_ptr<const Route> route;
+    ExtentGrant grant{};                           ///< To write it.
     std::shared_ptr<transfer::Transfer> transfer;  ///< The one under way.
     std::optional<transfer::PutTransfer> put;      ///< Or this one, which publishes it as well.
     absl::Status status;
