@@ -1,5 +1,5 @@
-// Log files of the disk tier: whatever stands in one, what the index is rebuilt with was written
-// so.
+// Files of the disk tier: whatever stands in a log file, what the index is rebuilt with was written
+// so; and what was heard is what was noted.
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "store/disk/heard_through.h"
 #include "store/disk/log_file.h"
 #include "store/disk/record.h"
 
@@ -28,6 +29,17 @@ void Check(bool holds) {
   if (!holds) std::abort();
 }
 
+void CheckHeardThrough(const std::string& input) {
+  if (const auto heard = UnpackHeardThrough(BytesOf(input)); heard.ok()) {
+    Check(PackHeardThrough(*heard) == input);
+  }
+  const HeardThrough noted{input.size() << 20, input.substr(0, kMostEpochBytes)};
+  std::string bytes = PackHeardThrough(noted);
+  Check(*UnpackHeardThrough(BytesOf(bytes)) == noted);
+  bytes[input.size() % bytes.size()] ^= 1;
+  Check(!UnpackHeardThrough(BytesOf(bytes)).ok());
+}
+
 }  // namespace
 
 /// Input: steps of 4 bytes, each of which adds a record, adds raw bytes of the input, damages a
@@ -37,6 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string input(reinterpret_cast<const char*>(data), size);
   (void)UnpackFileHeader(BytesOf(input));
   (void)UnpackHead(BytesOf(input), kNonce, 0);
+  CheckHeardThrough(input);
 
   std::string file = PackFileHeader({.number = 1, .nonce = kNonce});
   std::vector<StoredObject> written;

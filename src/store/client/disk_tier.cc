@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 constexpr uint64_t kDefaultShare = 2;
 constexpr uint64_t kLeastCapacity = 1 << 20;
 constexpr Duration kComplainEvery = std::chrono::seconds(10);
+/// A master remembers far more than what is removed in that time.
+constexpr Duration kNoteEvery = std::chrono::seconds(1);
 
 absl::StatusOr<uint64_t> DefaultCapacity(const std::string& directory) {
   std::error_code error;
@@ -104,7 +106,10 @@ void DiskTier::Open(const proto::Offload& where) {
     }
     MutexLock ending(mutex_);
     unusable_ = !opened.ok();
-    if (opened.ok()) disk_ = *std::move(opened);
+    if (opened.ok()) {
+      heard_ = ReadHeardThrough((*opened)->directory.path());
+      disk_ = *std::move(opened);
+    }
     opened_.NotifyAll();
   });
 }
@@ -283,6 +288,41 @@ absl::Status DiskTier::Remove(const std::vector<uint64_t>& generations, TimePoin
     return absl::OkStatus();
   });
   return any ? ending->Wait(deadline) : absl::OkStatus();
+}
+
+HeardThrough DiskTier::heard_through() const {
+  MutexLock lock(mutex_);
+  return heard_;
+}
+
+void DiskTier::NoteHeardThrough(const HeardThrough& heard) {
+  MutexLock lock(mutex_);
+  if (disk_ == nullptr || noting_ || heard == heard_ || disk_->log->size() == 0 ||
+      Clock::Real().Now() < note_again_at_) {
+    return;
+  }
+  noting_ = true;
+  tasks_->Submit([this, heard, disk = disk_] {
+    const absl::Status written = WriteHeard(*disk, heard);
+    MutexLock ending(mutex_);
+    noting_ = false;
+    note_again_at_ = Clock::Real().Now() + kNoteEvery;
+    if (written.ok()) heard_ = heard;
+    const bool failed = !written.ok() && !absl::IsFailedPrecondition(written);
+    if (failed && !note_failed_) {
+      spdlog::warn("{}; a successor's objects may be refused", std::string(written.message()));
+    }
+    note_failed_ = failed;
+  });
+}
+
+absl::Status DiskTier::WriteHeard(const Disk& disk, const HeardThrough& heard) {
+  {
+    MutexLock lock(mutex_);
+    if (!removing_.empty()) return absl::FailedPreconditionError("a removal has not ended");
+  }
+  if (!disk.log->IsComplete()) return absl::FailedPreconditionError("a removed object may be left");
+  return WriteHeardThrough(disk.directory.path(), heard);
 }
 
 }  // namespace tandem::store

@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "base/task_queue.h"
 #include "store/disk/claimed_directory.h"
+#include "store/disk/heard_through.h"
 #include "store/disk/object_log.h"
 #include "store/proto/store.pb.h"
 #include "transfer/extent_host.h"
@@ -62,6 +63,15 @@ class DiskTier {
   /// disk has not done it in time; it will, or not: call it again.
   absl::Status Remove(const std::vector<uint64_t>& generations, TimePoint deadline);
 
+  /// What the disk's objects have outlived, as its file says: after a start, what the last process
+  /// noted.
+  HeardThrough heard_through() const;
+  /// To be told after Remove of each removal below `heard` that may concern what is, or is being,
+  /// stored has ended well. Has the disk's thread note it if it is news, there are objects and
+  /// nothing that was removed may come back; at most once a second, so tell it again. Does not
+  /// wait.
+  void NoteHeardThrough(const HeardThrough& heard);
+
  private:
   struct Disk {
     ClaimedDirectory directory;
@@ -85,6 +95,8 @@ class DiskTier {
   /// Runs a task on the disk's thread; what it returns is where to wait for it.
   std::shared_ptr<Ending> Run(std::function<absl::Status(Disk& disk)> task);
   void ShowUse(const Disk& disk);
+  /// On the disk's thread. FailedPrecondition while what was removed may come back.
+  absl::Status WriteHeard(const Disk& disk, const HeardThrough& heard);
 
   const std::string host_;
   const MakeIo make_io_;
@@ -98,6 +110,10 @@ class DiskTier {
   absl::flat_hash_map<uint64_t, bool> storing_ ABSL_GUARDED_BY(mutex_);
   /// What is to be removed and has not been.
   absl::flat_hash_set<uint64_t> removing_ ABSL_GUARDED_BY(mutex_);
+  HeardThrough heard_ ABSL_GUARDED_BY(mutex_);  // as the file has it
+  bool noting_ ABSL_GUARDED_BY(mutex_) = false;
+  bool note_failed_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint note_again_at_ ABSL_GUARDED_BY(mutex_) = TimePoint::min();
   std::unique_ptr<TaskQueue> tasks_ ABSL_GUARDED_BY(mutex_);  // ends first
 };
 

@@ -14,6 +14,7 @@ namespace tandem::store {
 namespace {
 
 using std::chrono::seconds;
+using testing::Eventually;
 using testing::In;
 using testing::RandomBytes;
 
@@ -74,6 +75,12 @@ class DiskTierTest : public ::testing::Test {
   bool Gives(uint64_t generation) {
     const auto bytes = Read(generation);
     return bytes.ok() && *bytes == RandomBytes(kSize, generation);
+  }
+
+  /// What a later process finds noted.
+  HeardThrough HeardLater() {
+    Open();
+    return tier_->heard_through();
   }
 
   const testing::TemporaryDirectory directory_;
@@ -185,6 +192,70 @@ TEST_F(DiskTierTest, AFailingDiskStoresNothingAndIsCounted) {
   const std::string metrics = RenderMetrics(metrics_);
   EXPECT_NE(metrics.find("tandem:store_disk_failed_writes_total 2"), std::string::npos);
   EXPECT_NE(metrics.find("tandem:store_disk_failed_reads_total 1"), std::string::npos);
+}
+
+TEST_F(DiskTierTest, ALaterProcessKnowsWhatWasHeard) {
+  Open();
+  EXPECT_EQ(tier_->heard_through(), HeardThrough{});
+  Store({1});
+  tier_->NoteHeardThrough({7, "life"});
+  EXPECT_EQ(HeardLater(), (HeardThrough{7, "life"}));
+  tier_->NoteHeardThrough({8, "life"});
+  EXPECT_EQ(HeardLater(), (HeardThrough{8, "life"}));
+  // Another life of the master may count from below.
+  tier_->NoteHeardThrough({2, "another"});
+  EXPECT_EQ(HeardLater(), (HeardThrough{2, "another"}));
+}
+
+TEST_F(DiskTierTest, NotesNothingWhileARemovalMayComeBack) {
+  Open();
+  Store({1, 2});
+  tier_->NoteHeardThrough({7, "life"});
+  ASSERT_EQ(HeardLater().generation, 7u);
+  io_->FailSyncs(absl::UnknownError("EIO"));
+  EXPECT_FALSE(Remove({1}).ok());
+  tier_->NoteHeardThrough({8, "life"});
+  ASSERT_EQ(HeardLater().generation, 7u);
+  // This one does not know whether its mark is synced, but has it done.
+  tier_->NoteHeardThrough({9, "life"});
+  EXPECT_EQ(HeardLater().generation, 9u);
+  EXPECT_FALSE(tier_->Holds(1));
+}
+
+TEST_F(DiskTierTest, NotesNothingOfADiskThatMayHaveARecordMore) {
+  Open();
+  Store({1});
+  io_->FailWritesAfter(1, absl::UnknownError("EIO"));
+  EXPECT_TRUE(Store({2}).stored.empty());  // its head may be there
+  io_->FailWritesAfter(-1, absl::OkStatus());
+  tier_->NoteHeardThrough({7, "life"});
+  EXPECT_EQ(HeardLater(), HeardThrough{});
+}
+
+TEST_F(DiskTierTest, NotesOnlyWhatMattersAndNotOftenerThanOnceASecond) {
+  Open();
+  tier_->NoteHeardThrough({6, "life"});  // of no objects
+  EXPECT_EQ(HeardLater(), HeardThrough{});
+  Store({1});
+  tier_->NoteHeardThrough({7, "life"});
+  tier_->NoteHeardThrough({8, "life"});
+  EXPECT_EQ(HeardLater().generation, 7u);
+  tier_->NoteHeardThrough({8, "life"});
+  EXPECT_TRUE(Eventually([&] {
+    tier_->NoteHeardThrough({9, "life"});
+    return tier_->heard_through().generation == 9;
+  }));
+}
+
+TEST_F(DiskTierTest, WhatWasHeardIsNothingOnceItsFileIsDamaged) {
+  Open();
+  Store({1});
+  tier_->NoteHeardThrough({7, "life"});
+  ASSERT_EQ(HeardLater().generation, 7u);
+  tier_.reset();
+  std::filesystem::resize_file(directory_.path() + "/cluster-host-0/heard", 20);
+  EXPECT_EQ(HeardLater(), HeardThrough{});
+  EXPECT_TRUE(Gives(1));
 }
 
 }  // namespace

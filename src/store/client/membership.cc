@@ -143,6 +143,8 @@ void Membership::ListToRegister(bool memory) {
   to_register_.clear();
   disk_listed_ = offloads_ && disk_.is_open();
   if (disk_listed_) {
+    // What this process has heard so far did not concern what an earlier one left.
+    if (!std::exchange(disk_found_, true)) heard_ = disk_.heard_through();
     for (StoredObject& stored : disk_.Objects()) {
       to_register_.push_back({{.key = std::move(stored.key),
                                .extent = {0, stored.size, stored.generation},
@@ -222,7 +224,7 @@ void Membership::ServeFrom(TimePoint heard) {
 bool Membership::Ping() {
   const bool waits = lends() && state_ == State::kMember;
   // Else the master may not know of all that it has to tell.
-  const bool knows_all = waits && all_registered_ && disk_listed_ == offloads_;
+  const bool knows_all = waits && all_registered_ && disk_listed_ == (offloads_ || disk_.is_open());
   proto::PingRequest request;
   request.set_client_id(options_.client_id);
   request.set_forgotten_through(forgotten_through_);
@@ -250,8 +252,9 @@ bool Membership::Ping() {
   epoch_ = response->epoch();
   if (!Forget(*response)) return true;
   forgotten_through_ = response->sequence();
-  if (knows_all && state_ == State::kMember) {
-    heard_through_ = std::max(heard_through_, response->heard_through());
+  if (knows_all && state_ == State::kMember && response->heard_through() > 0) {
+    heard_ = {response->heard_through(), epoch_};
+    if (disk_listed_) disk_.NoteHeardThrough(heard_);
   }
   return true;
 }
@@ -302,7 +305,8 @@ absl::Status Membership::RegisterHeldObjects(TimePoint deadline) {
   do {
     proto::RegisterObjectsRequest request;
     request.set_client_id(options_.client_id);
-    request.set_heard_through(heard_through_);
+    request.set_heard_through(heard_.generation);
+    request.set_heard_epoch(heard_.epoch);
     // What the master refuses is off the disk before it is told that this was all.
     const bool complete =
         to_register_.empty() || (!disk_listed_ && to_register_.size() <= kObjectsPerCall);
@@ -333,11 +337,9 @@ absl::Status Membership::RegisterHeldObjects(TimePoint deadline) {
 void Membership::DropRefused(const proto::RegisterObjectsResponse& response) {
   std::vector<uint64_t> off_disk;
   for (const proto::ObjectExtent& refused : response.refused()) {
-    if (refused.extent().on_disk()) {
-      off_disk.push_back(refused.extent().generation());
-    } else {
-      owner_.Forget(FromProto(refused.extent()));
-    }
+    if (!refused.extent().on_disk()) owner_.Forget(FromProto(refused.extent()));
+    // Of memory as well, which may just be on its way there.
+    off_disk.push_back(refused.extent().generation());
   }
   const absl::Status gone = disk_.Remove(off_disk, Clock::Real().Now() + kDiskWait);
   if (gone.ok()) return;

@@ -97,7 +97,7 @@ class Membership {
   std::string epoch_;  // of the master's life that state_ is about
   Duration client_ttl_{};
   uint64_t forgotten_through_ = 0;
-  uint64_t heard_through_ = 0;  // generations of removals; see RegisterObjectsRequest
+  HeardThrough heard_;  // see RegisterObjectsRequest
   struct ToRegister {
     HeldObject object;
     bool on_disk;
@@ -107,6 +107,7 @@ class Membership {
   bool offloads_ = false;     // the master wants a disk to be used
   bool disk_listed_ = false;  // what is on disk is, or was, in to_register_
   bool disk_tidy_ = true;     // and all of it that was refused is gone
+  bool disk_found_ = false;   // it has been listed before
   size_t registered_ = 0;
   std::string complaint_;  // the last error that was logged
 

@@ -1,85 +1,27 @@
 // Members, a master and disks together: objects that go to disk, come back and are removed.
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <algorithm>
 #include <filesystem>
 
 #include "base/testing/test_certificates.h"
-#include "store/client/testing/in_process_master.h"
-#include "store/client/testing/member.h"
-#include "store/disk/testing/faulty_io.h"
-#include "store/disk/testing/temporary_directory.h"
+#include "store/client/testing/offloaded.h"
 
 namespace tandem::store {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::Eventually;
 using testing::In;
-using testing::InProcessMaster;
+using testing::Key;
+using testing::kInMemory;
+using testing::kObject;
 using testing::kSegment;
 using testing::Member;
+using testing::OffloadedTest;
 using testing::RandomBytes;
-
-constexpr size_t kObject = 1 << 20;
-/// Of objects of that size a segment keeps so many in memory, more or less.
-constexpr int kInMemory = 26;
-
-std::string Key(int i) { return "key " + std::to_string(i); }
-/// Of one random page over and over, as making more of them takes most of the time of a test.
-std::vector<std::byte> Value(int i) {
-  const std::vector<std::byte> page = RandomBytes(4096, static_cast<uint64_t>(i));
-  std::vector<std::byte> value;
-  while (value.size() < kObject) value.insert(value.end(), page.begin(), page.end());
-  return value;
-}
-
-class OffloadedTest : public ::testing::Test {
- protected:
-  void StartMaster(uint64_t capacity = 0, const std::string& directory = "") {
-    MasterOptions options;
-    options.lease_ttl = milliseconds(0);
-    options.offload_directory = directory.empty() ? directory_.path() : directory;
-    options.offload_capacity_bytes = capacity;
-    master_ = std::make_unique<InProcessMaster>(options);
-  }
-  std::unique_ptr<Member> MakeOwner(const Security& security = {}) {
-    return std::make_unique<Member>(*master_, kSegment, "host-a", seconds(10), false, security,
-                                    [this] {
-                                      auto io = std::make_unique<testing::FaultyIo>();
-                                      io_ = io.get();
-                                      return io;
-                                    });
-  }
-  /// Puts objects, each once its forerunners are where they belong.
-  static void Put(Member& owner, int count) {
-    for (int i = 0; i < count; ++i) {
-      ASSERT_EQ(owner.Put(Key(i), Value(i)), kOk) << i;
-      ASSERT_TRUE(Eventually([&] {
-        return static_cast<int>(owner->OnDisk().size()) >= i + 1 - kInMemory;
-      })) << i
-          << ": " << owner->OnDisk().size();
-    }
-  }
-  bool IsOnDiskAlone(const std::string& key) {
-    const proto::GetReplicasResult found = Ask(key);
-    return found.extents_size() == 1 && found.extents(0).on_disk();
-  }
-  proto::GetReplicasResult Ask(const std::string& key, bool without_lease = true) {
-    proto::GetReplicasRequest request;
-    request.add_keys(key);
-    request.set_without_lease(without_lease);
-    return master_->Connect()->GetReplicas(request, In(seconds(20)))->results(0);
-  }
-  static ErrorCode Remove(Member& member, const std::string& key, Duration wait = seconds(20)) {
-    return member->Remove(std::vector{key}, /*force=*/true, In(wait))[0];
-  }
-
-  const testing::TemporaryDirectory directory_;
-  std::unique_ptr<InProcessMaster> master_;
-  std::atomic<testing::FaultyIo*> io_ = nullptr;
-};
+using testing::UnmountOnlySegment;
+using testing::Value;
 
 TEST_F(OffloadedTest, MoreThanMemoryHoldsIsReadBack) {
   StartMaster();
@@ -171,6 +113,35 @@ TEST_F(OffloadedTest, NothingRemovedComesBackFromDisk) {
   EXPECT_EQ(successor->Find(Key(0)), kObjectNotFound);
   EXPECT_GT((*successor)->RemoveAll(true, In(seconds(20))), 5);
   EXPECT_TRUE((*successor)->OnDisk().empty());
+}
+
+TEST_F(OffloadedTest, WhatIsRefusedWhileItIsWrittenDoesNotStayOnDisk) {
+  StartMaster();
+  const auto owner = MakeOwner();
+  Member reader(*master_, 0);
+  ASSERT_TRUE(Eventually([&] { return io_ != nullptr; }));
+  io_.load()->HoldWrites();
+  for (int i = 0; i < kInMemory + 1; ++i) ASSERT_EQ(owner->Put(Key(i), Value(i)), kOk) << i;
+  ASSERT_TRUE(Eventually([&] { return io_.load()->held_writes() > 0; }));
+  // The owner hears of the removal only with what it registers, and does not report the disk.
+  constexpr int kForNow = 1'000'000;
+  master_->FailNext("Offload", kForNow);
+  master_->FailNext("MountSegment", kForNow);
+  UnmountOnlySegment(*master_);
+  ASSERT_EQ(Remove(reader, Key(0)), kObjectNotFound);
+  master_->FailNext("MountSegment", 0);
+  ASSERT_TRUE(Eventually([&] { return reader.Find(Key(1)) == kObject; }));
+  io_.load()->LetWritesThrough();
+  const auto is_on_disk = [&] {
+    const auto objects = (*owner)->OnDisk();
+    return std::ranges::any_of(objects,
+                               [](const StoredObject& object) { return object.key == Key(0); });
+  };
+  ASSERT_TRUE(Eventually([&] {
+    return RenderMetrics(owner->registry()).find("store_disk_written_bytes_total 0") ==
+           std::string::npos;
+  }));
+  EXPECT_TRUE(Eventually([&] { return !is_on_disk(); }));
 }
 
 TEST_F(OffloadedTest, ARemovalIsConfirmedOnlyOnceItIsOffTheDisk) {

@@ -25,6 +25,7 @@ using testing::InProcessMaster;
 using testing::kSegment;
 using testing::Member;
 using testing::RandomBytes;
+using testing::UnmountOnlySegment;
 
 class PoolMemberTest : public ::testing::Test {
  protected:
@@ -600,17 +601,6 @@ TEST_F(PoolMemberTest, ARemovalIsConfirmedOnlyByItsOwner) {
   // One that is gone took its directory with it.
   paused.Close();
   EXPECT_EQ(remover->Remove(keys, true, In(seconds(20)))[0], kObjectNotFound);
-}
-
-/// The master forgets its owner, who does not know.
-void UnmountOnlySegment(InProcessMaster& master) {
-  const auto connection = master.Connect();
-  const auto segments = connection->ListSegments({}, In(seconds(20)));
-  ASSERT_EQ(segments->segments_size(), 1);
-  proto::UnmountSegmentRequest unmount;
-  unmount.set_client_id(segments->segments(0).client_id());
-  unmount.set_segment(segments->segments(0).name());
-  ASSERT_EQ(connection->UnmountSegment(unmount, In(seconds(20)))->code(), kOk);
 }
 
 TEST_F(PoolMemberTest, RegistersUntilItSucceeds) {

@@ -93,7 +93,8 @@ absl::StatusOr<std::shared_ptr<LogFile>> LogFile::Open(const std::string& path,
   for (uint64_t position = kFileHeaderBytes; position < size;) {
     const auto head = UnpackHead(window.At(position), header.nonce, position);
     // A disk that fails may take seconds for each answer.
-    if (window.failed()) return file;
+    file->read_whole_ = !window.failed();
+    if (!file->read_whole_) return file;
     const uint64_t next =
         position +
         (head.ok() ? RecordLength(head->object.key.size(), head->object.size) : kRecordAlignment);
@@ -112,11 +113,10 @@ void LogFile::Seal() {
   if (ftruncate(fd_.get(), static_cast<off_t>(end)) == 0) capacity_ = end;
 }
 
-void LogFile::Delete() {
-  if (unlink(path_.c_str()) != 0) {
-    spdlog::warn("{}",
-                 absl::ErrnoToStatus(errno, fmt::format("cannot delete {}", path_)).ToString());
-  }
+bool LogFile::Delete() {
+  if (unlink(path_.c_str()) == 0) return true;
+  spdlog::warn("{}", absl::ErrnoToStatus(errno, fmt::format("cannot delete {}", path_)).ToString());
+  return false;
 }
 
 }  // namespace tandem::store

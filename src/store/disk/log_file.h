@@ -26,17 +26,21 @@ class LogFile {
   };
   /// Opens a file that an earlier process left and lists its whole records in their order. What is
   /// damaged is passed over (the next record is searched for), and what follows the last whole
-  /// record is cut off. DataLoss if it is no log file.
+  /// record is cut off. DataLoss if it is no log file. A disk that fails ends the list: see
+  /// read_whole().
   static absl::StatusOr<std::shared_ptr<LogFile>> Open(const std::string& path,
                                                        std::vector<Found>* records);
 
   /// Gives the disk back that was taken beyond `end`.
   void Seal();
-  void Delete();
+  /// False, with a warning, if it cannot be deleted.
+  bool Delete();
 
   int fd() const { return fd_.get(); }
   const FileHeader& header() const { return header_; }
   uint64_t capacity() const { return capacity_; }
+  /// Whether the disk gave all of it to Open.
+  bool read_whole() const { return read_whole_; }
 
   uint64_t end = kFileHeaderBytes;  ///< Where the next record goes.
   size_t live = 0;                  ///< Records of objects that are there.
@@ -49,6 +53,7 @@ class LogFile {
   const ScopedFd fd_;
   const FileHeader header_;
   uint64_t capacity_;  // bytes of disk it takes
+  bool read_whole_ = true;
 };
 
 }  // namespace tandem::store

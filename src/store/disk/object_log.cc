@@ -89,26 +89,38 @@ absl::Status ObjectLog::Load() {
   MutexLock lock(mutex_);
   for (const auto& [number, path] : paths) {
     next_number_ = number + 1;
-    std::vector<LogFile::Found> records;
-    const auto file = LogFile::Open(path, &records);
-    if (!file.ok()) {
-      spdlog::warn("{}: {}", path, std::string(file.status().message()));
-      fs::remove(path, error);
-      continue;
-    }
-    files_[number] = *file;
-    for (LogFile::Found& record : records) {
-      if (record.head.removed) continue;
-      const uint64_t generation = record.head.object.generation;
-      Entry& entry = entries_[generation];
-      if (entry.file != nullptr) --entry.file->live;  // written twice: the later one counts
-      entry = {std::move(record.head.object), *file, record.position};
-      ++(*file)->live;
-    }
+    const absl::Status loaded = LoadFile(number, path);
+    if (loaded.ok()) continue;
+    spdlog::warn("{}: {}", path, std::string(loaded.message()));
+    in_doubt_ = !fs::remove(path, error) || in_doubt_;
   }
   const auto files = files_;
   for (const auto& [number, file] : files) DeleteIfEmpty(file);
   CountUsed();
+  return absl::OkStatus();
+}
+
+absl::Status ObjectLog::LoadFile(uint64_t number, const std::string& path) {
+  std::vector<LogFile::Found> records;
+  ASSIGN_OR_RETURN(const std::shared_ptr<LogFile> file, LogFile::Open(path, &records));
+  files_[number] = file;
+  bool any_removed = false;
+  for (LogFile::Found& record : records) {
+    any_removed = any_removed || record.head.removed;
+    if (record.head.removed) continue;
+    const uint64_t generation = record.head.object.generation;
+    Entry& entry = entries_[generation];
+    if (entry.file != nullptr) {
+      // Written twice: the later one counts, and the earlier one stays.
+      --entry.file->live;
+      in_doubt_ = true;
+    }
+    entry = {std::move(record.head.object), file, record.position};
+    ++file->live;
+  }
+  // Whoever marked them may have ended before it had them synced.
+  const bool synced = !any_removed || io_.Sync(file->fd()).ok();
+  in_doubt_ = in_doubt_ || !synced || !file->read_whole();
   return absl::OkStatus();
 }
 
@@ -129,7 +141,7 @@ void ObjectLog::Seal() {
 void ObjectLog::DeleteIfEmpty(const std::shared_ptr<LogFile>& file) {
   if (file == active_ || file->live > 0) return;
   if (files_.erase(file->header().number) == 0) return;
-  file->Delete();
+  in_doubt_ = !file->Delete() || in_doubt_;
   CountUsed();
 }
 
@@ -222,6 +234,7 @@ std::vector<absl::Status> ObjectLog::Store(std::span<const Write> writes,
     const std::shared_ptr<LogFile>& file = places[i].file;
     if (file == nullptr) continue;
     statuses[i] = written[i].ok() ? ended[i] : written[i];
+    in_doubt_ = in_doubt_ || (written[i].ok() && !ended[i].ok());
     // A later object of the batch may have taken the file's place.
     const bool kept = files_.contains(file->header().number);
     if (statuses[i].ok() && !kept) statuses[i] = absl::ResourceExhaustedError("the disk is full");

@@ -50,6 +50,12 @@ class ObjectLog {
   /// error none of them can be read any more, but they may come back; call it again.
   absl::Status Remove(std::span<const uint64_t> generations);
 
+  /// Whether no later process can find here what this one does not, but for files that a crash of
+  /// the machine would bring back for want of a sync of the directory. Not so while a removal has
+  /// failed, nor any more once a disk has left open whether it wrote a record, or has not given or
+  /// deleted a file.
+  bool IsComplete() const { return !in_doubt_ && to_mark_.empty(); }
+
   /// Fills `destination` with bytes of an object from `position` on; `done` is called once, maybe
   /// before this returns, and until then destination must stay valid. NotFound, OutOfRange,
   /// DataLoss if the disk does not give the bytes. They are as the disk has them: compare the
@@ -77,6 +83,8 @@ class ObjectLog {
 
   ObjectLog(const Options& options, DiskIo& io) : options_(options), io_(io) {}
   absl::Status Load();
+  absl::Status LoadFile(uint64_t number, const std::string& path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// Room for a record in the file that is being written, or in a new one.
   absl::StatusOr<Placed> Place(uint64_t length, std::vector<StoredObject>* dropped);
   absl::Status StartFile(uint64_t least, std::vector<StoredObject>* dropped);
@@ -93,6 +101,7 @@ class ObjectLog {
   std::shared_ptr<LogFile> active_;                     // of files_; null before the first record
   uint64_t next_number_ = 1;
   absl::flat_hash_map<uint64_t, Entry> to_mark_;  // removed, but not for good yet
+  bool in_doubt_ = false;                         // there may be a record that is in neither index
   std::atomic<uint64_t> used_ = 0;
 
   mutable Mutex mutex_;

@@ -272,5 +272,52 @@ TEST_F(ObjectLogTest, AFailingDiskIsReportedAndNothingIsIndexed) {
   EXPECT_TRUE(Holds(1) && Holds(4));
 }
 
+TEST_F(ObjectLogTest, IsCompleteUnlessALaterProcessMayFindMore) {
+  Open();
+  EXPECT_TRUE(log_->IsComplete());
+  StoreAll({1, 2, 3});
+  io_.FailSyncs(absl::UnknownError("EIO"));
+  EXPECT_FALSE(log_->Remove(std::vector<uint64_t>{1}).ok());
+  EXPECT_FALSE(log_->IsComplete());
+  io_.FailSyncs(absl::OkStatus());
+  EXPECT_TRUE(log_->Remove(std::vector<uint64_t>{1}).ok());
+  EXPECT_TRUE(log_->IsComplete());
+
+  io_.FailWrites(absl::UnknownError("EIO"));
+  EXPECT_FALSE(Store(4).ok());  // its bytes, without a head
+  EXPECT_TRUE(log_->IsComplete());
+  io_.FailWrites(absl::OkStatus());
+  io_.FailWritesAfter(1, absl::UnknownError("EIO"));
+  EXPECT_FALSE(Store(5).ok());  // its head
+  io_.FailWritesAfter(-1, absl::OkStatus());
+  EXPECT_FALSE(log_->IsComplete());
+  EXPECT_TRUE(Store(6).ok());
+  EXPECT_FALSE(log_->IsComplete());
+  Open();  // and finds what there is
+  EXPECT_TRUE(log_->IsComplete());
+}
+
+TEST_F(ObjectLogTest, SyncsWhatAnEarlierProcessMayHaveMarkedWithoutIt) {
+  Open();
+  StoreAll({1, 2});
+  ASSERT_TRUE(log_->Remove(std::vector<uint64_t>{1}).ok());
+  io_.FailSyncs(absl::UnknownError("EIO"));
+  Open();
+  EXPECT_FALSE(log_->IsComplete());
+  EXPECT_TRUE(Holds(2));
+  io_.FailSyncs(absl::OkStatus());
+  Open();
+  EXPECT_TRUE(log_->IsComplete());
+}
+
+TEST_F(ObjectLogTest, IsNotCompleteWithARecordTwice) {
+  Open();
+  StoreAll({1, 2});
+  fs::copy_file(Files()[0], directory_.path() + "/000000000009.log");
+  Open();
+  EXPECT_TRUE(Holds(1) && Holds(2));
+  EXPECT_FALSE(log_->IsComplete());
+}
+
 }  // namespace
 }  // namespace tandem::store

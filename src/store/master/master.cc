@@ -87,6 +87,7 @@ Master::Master(const MasterOptions& options, MasterMetrics& metrics, const Clock
       log_(log),
       epoch_(fmt::format("{:x}", options.first_generation)),
       recovers_until_(clock.Now() + options.recovery_time),
+      first_generation_(options.first_generation),
       clients_(options.first_generation),
       catalog_(options, segments_, clients_, metrics) {
   recovered_ = options.recovery_time == Duration::zero();
@@ -98,6 +99,7 @@ void Master::Restore(const proto::Snapshot& snapshot) {
   const TimePoint now = clock_.Now();
   restored_ = true;
   catalog_.StartAt(snapshot.next_generation());
+  first_generation_ = catalog_.next_generation();
   catalog_.tombstones().ForgetThrough(snapshot.forgotten_through());
   for (const proto::Tombstone& tombstone : snapshot.tombstones()) {
     catalog_.tombstones().Add(tombstone);
@@ -310,8 +312,16 @@ proto::PingResponse Master::Ping(const proto::PingRequest& request) {
   response.set_epoch(epoch_);
   response.set_mount_again(segments_.OwnedBy(request.client_id()).empty());
   const bool all = clients_.ListRemovals(request.client_id(), response);
-  if (all && !response.mount_again()) response.set_heard_through(catalog_.next_generation());
+  if (all && !response.mount_again()) response.set_heard_through(catalog_.removals_below());
   return response;
+}
+
+uint64_t Master::HeardThrough(const proto::RegisterObjectsRequest& request) const {
+  // An earlier life counted lower, unless its clock was ahead of this one's: then an owner who has
+  // heard nothing of this life's removals would seem to have heard of all.
+  const bool counts_alike =
+      request.heard_epoch() == epoch_ || request.heard_through() <= first_generation_;
+  return counts_alike ? request.heard_through() : 0;
 }
 
 proto::RegisterObjectsResponse Master::RegisterObjects(
@@ -327,8 +337,9 @@ proto::RegisterObjectsResponse Master::RegisterObjects(
   const TimePoint now = clock_.Now();
   clients_.Hear(request.client_id(), now);
   proto::RegisterObjectsResponse response;
+  const uint64_t heard_through = HeardThrough(request);
   for (const proto::HeldObject* held : objects) {
-    if (catalog_.Register({request.client_id(), request.heard_through()}, *held, now)) continue;
+    if (catalog_.Register({request.client_id(), heard_through}, *held, now)) continue;
     proto::ObjectExtent& refused = *response.add_refused();
     refused.set_key(held->key());
     *refused.mutable_extent() = held->extent();

@@ -76,6 +76,9 @@ class Master {
   /// bounds, for its owners to forget it.
   template <typename Keys>
   void AwaitForgotten(const Keys& keys) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// What an owner says to have heard, in this life's generations; 0 if it cannot be told.
+  uint64_t HeardThrough(const proto::RegisterObjectsRequest& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AnyRegistering() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// The client's segment of that name, or null.
   MountedSegment* FindOwn(const std::string& client_id, const std::string& segment)
@@ -100,6 +103,7 @@ class Master {
   const TimePoint recovers_until_;
 
   mutable Mutex mutex_;
+  uint64_t first_generation_ ABSL_GUARDED_BY(mutex_);  // of this life's removals
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool restored_ ABSL_GUARDED_BY(mutex_) = false;   // from a snapshot
   bool recovered_ ABSL_GUARDED_BY(mutex_) = false;  // as far as owners can tell

@@ -352,10 +352,10 @@ class ForgottenRemovalsTest : public testing::Test {
     for (int i = 0; i < 20; ++i) pool_.Remove("none" + std::to_string(i));
   }
   /// The last word its owner hears, for the time being.
-  uint64_t HearAll() { return pool_.Ping("a", pool_.Ping("a").sequence()).heard_through(); }
-  std::vector<std::string> ComeBack(uint64_t heard_through) {
+  proto::PingResponse HearAll() { return pool_.Ping("a", pool_.Ping("a").sequence()); }
+  std::vector<std::string> ComeBack(const proto::PingResponse& heard) {
     pool_.Mount("a", 10 * kMegabyte, true);
-    return pool_.Register("a", held_, true, heard_through);
+    return pool_.Register("a", held_, true, heard);
   }
 
   Pool pool_{{.tombstones = 4}};
@@ -364,14 +364,14 @@ class ForgottenRemovalsTest : public testing::Test {
 
 TEST_F(ForgottenRemovalsTest, KeepNothingOutOfWhatItsOwnerHadHeardAllOf) {
   RemoveMany();
-  const uint64_t heard = HearAll();
+  const proto::PingResponse heard = HearAll();
   pool_.Pass(seconds(11));
   EXPECT_THAT(ComeBack(heard), IsEmpty());
   EXPECT_THAT(pool_.Keys(), ElementsAre("kept", "other"));
 }
 
 TEST_F(ForgottenRemovalsTest, KeepOutWhatMayHaveBeenRemovedWhileItsOwnerWasAway) {
-  const uint64_t heard = HearAll();
+  const proto::PingResponse heard = HearAll();
   pool_.Pass(seconds(11));
   EXPECT_EQ(pool_.Remove("other"), kObjectNotFound);
   RemoveMany();
@@ -382,8 +382,33 @@ TEST_F(ForgottenRemovalsTest, KeepOutWhatAnOwnerHeldWhoWasNotToldOfAll) {
   pool_.Pass(seconds(11));
   EXPECT_EQ(pool_.Remove("other"), kObjectNotFound);
   RemoveMany();
-  EXPECT_EQ(HearAll(), 0u);  // its segment is gone
-  EXPECT_THAT(ComeBack(0), ElementsAre("other", "kept"));
+  EXPECT_EQ(HearAll().heard_through(), 0u);  // its segment is gone
+  EXPECT_THAT(ComeBack({}), ElementsAre("other", "kept"));
+}
+
+TEST_F(ForgottenRemovalsTest, KeepOutWhatItsOwnerHeldWhoHeardOfALifeThatCountedHigher) {
+  RemoveMany();
+  proto::PingResponse heard = HearAll();
+  pool_.Pass(seconds(11));
+  heard.set_epoch("a life whose clock was ahead");
+  EXPECT_THAT(ComeBack(heard), ElementsAre("other", "kept"));
+}
+
+TEST_F(ForgottenRemovalsTest, KeepOutWhatItsOwnerHeldWhoHeardOfAnEarlierLifeAlone) {
+  Pool later{{.first_generation = 1000, .tombstones = 4}};
+  for (int i = 0; i < 20; ++i) later.Remove("none" + std::to_string(i));
+  later.Mount("a", 10 * kMegabyte, true);
+  EXPECT_THAT(later.Register("a", held_, true, HearAll()), ElementsAre("other", "kept"));
+}
+
+TEST_F(ForgottenRemovalsTest, WhatIsHeardRisesWithRemovalsAlone) {
+  const uint64_t before = HearAll().heard_through();
+  EXPECT_GT(before, 0u);
+  EXPECT_EQ(pool_.Put("a", "late", 1000), kOk);
+  EXPECT_EQ(HearAll().heard_through(), before);
+  EXPECT_EQ(pool_.Remove("late", true), kOk);
+  const uint64_t next = pool_.Start("a", "later", 1000).extents(0).generation();
+  EXPECT_EQ(HearAll().heard_through(), next);
 }
 
 TEST(MasterOptions, GenerationsOfALaterLifeAreHigher) {

@@ -46,7 +46,8 @@ ObjectCatalog::ObjectCatalog(const MasterOptions& options, SegmentTable& segment
       offloading_(options_, segments, clients, eviction_order_, metrics),
       placement_(options.allocation_strategy, options.random_seed),
       tombstones_(options.tombstones),
-      next_generation_(options.first_generation) {}
+      next_generation_(options.first_generation),
+      removals_below_(options.first_generation) {}
 
 ErrorCode ObjectCatalog::StartPut(const PutRequest& request, TimePoint now, const Object** put) {
   if (!IsObjectKey(request.key) || request.size == 0) return kInvalidParams;
@@ -206,6 +207,7 @@ proto::Tombstone ObjectCatalog::Bury(const std::string& key) {
   // of its own, so that owners can tell what was removed since they were last told.
   proto::Tombstone tombstone = Tombstones::Make(key, next_generation_++);
   tombstones_.Add(tombstone);
+  removals_below_ = next_generation_;
   return tombstone;
 }
 

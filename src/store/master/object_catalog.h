@@ -104,7 +104,13 @@ class ObjectCatalog {
 
   Tombstones& tombstones() { return tombstones_; }
   uint64_t next_generation() const { return next_generation_; }
-  void StartAt(uint64_t generation) { next_generation_ = std::max(next_generation_, generation); }
+  /// All removals so far have lower ones.
+  uint64_t removals_below() const { return removals_below_; }
+  /// Generations from here on are not lower.
+  void StartAt(uint64_t generation) {
+    next_generation_ = std::max(next_generation_, generation);
+    removals_below_ = next_generation_;
+  }
 
   /// Forgets every replica on a segment, and on its owner's disk; the owner is not told.
   void DropReplicasOn(MountedSegment& segment, TimePoint now);
@@ -171,7 +177,7 @@ class ObjectCatalog {
   Offloading offloading_;
   Placement placement_;
   Tombstones tombstones_;
-  uint64_t next_generation_;
+  uint64_t next_generation_, removals_below_;
   uint64_t still_to_evict_ = 0;                             // bytes, of the eviction under way
   absl::flat_hash_map<std::string, TimePoint> remembered_;  // until when, at most
   TimePoint sweep_remembered_at_ = TimePoint::min();

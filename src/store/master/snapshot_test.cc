@@ -218,10 +218,11 @@ TEST_F(RestoreTest, KeepsOutWhatMayHaveBeenRemovedLongBeforeTheSnapshot) {
   pool.Mount("a", kMegabyte);
   pool.Put("a", "removed", 1000);
   const auto removed = Held("removed", pool.Get("removed", true));
-  const uint64_t heard = pool.Ping("a").heard_through();
+  const proto::PingResponse heard = pool.Ping("a");
   pool.Pass(std::chrono::seconds(11));
   for (const char* key : {"removed", "none"}) EXPECT_EQ(pool.Remove(key), kObjectNotFound);
-  const uint64_t heard_all = pool.master.TakeSnapshot().next_generation();
+  proto::PingResponse heard_all = heard;
+  heard_all.set_heard_through(pool.master.TakeSnapshot().next_generation());
   ASSERT_TRUE(SnapshotWriter::Save(pool.master, *store_).ok());
   Restore();
   later_.Mount("a", kMegabyte, true);

@@ -32,6 +32,17 @@ inline std::vector<std::byte> RandomBytes(size_t size, uint64_t seed) {
   return bytes;
 }
 
+/// The master drops the one segment that there is, as if its owner had been silent for too long.
+inline void UnmountOnlySegment(InProcessMaster& master) {
+  const auto connection = master.Connect();
+  const auto segments = connection->ListSegments({}, In(std::chrono::seconds(20)));
+  ASSERT_EQ(segments->segments_size(), 1);
+  proto::UnmountSegmentRequest unmount;
+  unmount.set_client_id(segments->segments(0).client_id());
+  unmount.set_segment(segments->segments(0).name());
+  ASSERT_EQ(connection->UnmountSegment(unmount, In(std::chrono::seconds(20)))->code(), kOk);
+}
+
 /// A member together with the registry it counts in.
 class Member {
  public:

@@ -103,12 +103,13 @@ std::vector<std::string> Pool::Keys() {
 
 std::vector<std::string> Pool::Register(const std::string& client,
                                         const std::vector<proto::HeldObject>& held, bool complete,
-                                        uint64_t heard_through) {
+                                        const proto::PingResponse& heard) {
   proto::RegisterObjectsRequest request;
   request.set_client_id(client);
   for (const proto::HeldObject& object : held) *request.add_objects() = object;
   request.set_complete(complete);
-  request.set_heard_through(heard_through);
+  request.set_heard_through(heard.heard_through());
+  request.set_heard_epoch(heard.epoch());
   const proto::RegisterObjectsResponse response = master.RegisterObjects(request);
   std::vector<std::string> refused;
   for (const proto::ObjectExtent& object : response.refused()) refused.push_back(object.key());

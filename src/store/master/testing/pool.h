@@ -36,10 +36,11 @@ class Pool {
   /// Reports the first replica as unreadable.
   int Lose(const std::string& key, const proto::Extent& extent);
   std::vector<std::string> Keys();
-  /// Registers objects as `client`; the keys that were refused.
+  /// Registers objects as `client`, who has heard what a ping's answer said; the keys that were
+  /// refused.
   std::vector<std::string> Register(const std::string& client,
                                     const std::vector<proto::HeldObject>& held,
-                                    bool complete = true, uint64_t heard_through = 0);
+                                    bool complete = true, const proto::PingResponse& heard = {});
 
   /// Moves the clock in steps of a second, with every client of `pinging` pinging, and maintains.
   void Pass(Duration time, const std::vector<std::string>& pinging = {});
