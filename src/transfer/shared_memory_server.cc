@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/accept_error.h"
 #include "base/status.h"
 #include "transfer/unix_socket.h"
 
@@ -18,8 +19,6 @@ namespace {
 
 // A reader that holds more than this has lost count of what it holds.
 constexpr size_t kMaxPinsPerConnection = 1 << 16;
-// To accept a reader for whom there is no descriptor. Others are served in between.
-constexpr Duration kBetweenAttempts = std::chrono::milliseconds(10);
 constexpr int kMostThreads = 4;
 
 }  // namespace
@@ -74,10 +73,7 @@ void SharedMemoryServer::Run() {
 void SharedMemoryServer::Accept() {
   ScopedFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.valid()) {
-    // Whoever asked waits on, and without this the thread would spin until others give some back.
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-      std::this_thread::sleep_for(kBetweenAttempts);
-    }
+    if (LeavesConnectionQueued(errno)) std::this_thread::sleep_for(kAcceptAgainAfter);
     return;
   }
   if (!PeerIsSameUser(socket)) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/accept_error.h"
 #include "store/proto/message_limits.h"
 
 namespace tandem::store {
@@ -51,10 +52,7 @@ void CallServer::Accept() {
     ScopedFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     const int error = socket.valid() ? 0 : errno;
     if (!Take(std::move(socket))) return;
-    // Out of descriptors, say: others may give some back.
-    if (error == EMFILE || error == ENFILE || error == ENOMEM) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    if (LeavesConnectionQueued(error)) std::this_thread::sleep_for(kAcceptAgainAfter);
   }
 }
 
