@@ -18,6 +18,9 @@ using HostAddresses = std::shared_ptr<const addrinfo>;
 using AddressLookup =
     std::function<int(const char* host, const char* port, const addrinfo* hints, addrinfo** found)>;
 
+/// What a name service has for an answer where nothing else sets a limit.
+inline constexpr Duration kNameServiceTime = std::chrono::seconds(5);
+
 /// Looks up a host's name or address, without brackets, and a port for streams. An address is known
 /// at once. A name is asked for on a thread of its own, which at `deadline` is left to itself,
 /// since name services take as long as they like. InvalidArgument, with the reason, for what is no

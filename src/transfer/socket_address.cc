@@ -16,11 +16,6 @@
 #include "base/status.h"
 
 namespace tandem::transfer {
-namespace {
-
-constexpr Duration kNameServiceTime = std::chrono::seconds(5);
-
-}  // namespace
 
 int SocketAddress::port() const {
   return ntohs(storage.ss_family == AF_INET6

@@ -18,7 +18,8 @@ struct SocketAddress {
   int port() const;
 };
 
-/// Resolves a host name or address. A name service has five seconds: then DeadlineExceeded.
+/// Resolves a host name or address. A name service has kNameServiceTime (base/host_lookup.h): then
+/// DeadlineExceeded.
 absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
 
 /// Takes "host:port" or "[v6]:port" apart and resolves it.

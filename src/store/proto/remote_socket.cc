@@ -20,7 +20,6 @@ namespace {
 
 constexpr uint32_t kHello = 0x01'6c'68'74;  // "thl", version 1
 constexpr size_t kMaxTokenBytes = 4096;
-constexpr Duration kNameServiceTime = std::chrono::seconds(5);
 constexpr Duration kHelloTimeout = std::chrono::seconds(5);
 /// A firewall may let gRPC's port through only. What that costs must be seldom.
 constexpr Duration kConnectTimeout = std::chrono::milliseconds(300);
