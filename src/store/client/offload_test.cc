@@ -1,7 +1,6 @@
 // Members, a master and disks together: objects that go to disk, come back and are removed.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "base/testing/test_certificates.h"
@@ -132,16 +131,11 @@ TEST_F(OffloadedTest, WhatIsRefusedWhileItIsWrittenDoesNotStayOnDisk) {
   master_->FailNext("MountSegment", 0);
   ASSERT_TRUE(Eventually([&] { return reader.Find(Key(1)) == kObject; }));
   io_.load()->LetWritesThrough();
-  const auto is_on_disk = [&] {
-    const auto objects = (*owner)->OnDisk();
-    return std::ranges::any_of(objects,
-                               [](const StoredObject& object) { return object.key == Key(0); });
-  };
   ASSERT_TRUE(Eventually([&] {
     return RenderMetrics(owner->registry()).find("store_disk_written_bytes_total 0") ==
            std::string::npos;
   }));
-  EXPECT_TRUE(Eventually([&] { return !is_on_disk(); }));
+  EXPECT_TRUE(Eventually([&] { return !HasOnDisk(*owner, Key(0)); }));
 }
 
 TEST_F(OffloadedTest, ARemovalIsConfirmedOnlyOnceItIsOffTheDisk) {

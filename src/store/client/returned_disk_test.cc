@@ -18,10 +18,12 @@ using testing::OffloadedTest;
 using testing::RandomBytes;
 using testing::Value;
 
+const MasterOptions kForgetful{.lease_ttl = Duration::zero(), .tombstones = 4};
+
 class ReturnedDiskTest : public OffloadedTest {
  protected:
   void SetUp() override {
-    StartMaster(0, "", {.tombstones = 4});
+    StartMaster(0, "", kForgetful);
     reader_ = std::make_unique<Member>(*master_, 0);
     owner_ = MakeOwner();
     Put(*owner_, 40);
@@ -40,6 +42,18 @@ class ReturnedDiskTest : public OffloadedTest {
     const uint64_t marker = Ask("marker").extents(0).generation();
     return Remove(*owner_, "marker") == kOk &&
            Eventually([&] { return ReadHeardThrough(owner_directory()).generation > marker; });
+  }
+  /// Has the owner hear of the last removal.
+  void HearAll() {
+    // Once it is a member.
+    ASSERT_TRUE(Eventually([&] { return owner_->Put("last", RandomBytes(100, 2)) == kOk; }));
+    ASSERT_EQ(Remove(*owner_, "last"), kOk);
+  }
+  /// A later life of the master, which wants a disk to be used or not.
+  void RestartMaster(bool offloads) {
+    MasterOptions options = kForgetful;
+    if (offloads) options.offload_directory = directory_.path();
+    master_->RestartFromSnapshot(options);
   }
   std::string owner_directory() const {
     return std::filesystem::directory_iterator(directory_.path())->path().string();
@@ -99,6 +113,33 @@ TEST_F(ReturnedDiskTest, BringsNothingWhereWhatWasHeardIsTorn) {
   std::filesystem::resize_file(owner_directory() + "/heard", 20);
   ComeBack();
   EXPECT_TRUE(LosesItsDisk());
+}
+
+TEST_F(ReturnedDiskTest, BringsNothingThatAMasterRemovedWhichKnewOfNoDisk) {
+  ASSERT_TRUE(AwaitNoted());
+  RestartMaster(/*offloads=*/false);
+  ASSERT_TRUE(Eventually([&] { return reader_->Find(Key(39)) == kObject; }));
+  EXPECT_EQ(Remove(*reader_, Key(1)), kObjectNotFound);
+  RemoveOthers();
+  HearAll();
+  RestartMaster(/*offloads=*/true);
+  // What is in memory may go to disk again.
+  EXPECT_TRUE(
+      Eventually([&] { return !HasOnDisk(*owner_, Key(0)) && !HasOnDisk(*owner_, Key(1)); }));
+  EXPECT_EQ(reader_->Find(Key(1)), kObjectNotFound);
+}
+
+TEST_F(ReturnedDiskTest, BringsNothingToAnOwnerWhoHeardOfAllBeforeItHadADisk) {
+  ASSERT_TRUE(AwaitNoted());
+  owner_.reset();
+  RestartMaster(/*offloads=*/false);
+  owner_ = MakeOwner();
+  EXPECT_EQ(Remove(*reader_, Key(1)), kObjectNotFound);
+  RemoveOthers();
+  HearAll();
+  RestartMaster(/*offloads=*/true);
+  EXPECT_TRUE(LosesItsDisk());
+  EXPECT_EQ(reader_->Find(Key(1)), kObjectNotFound);
 }
 
 }  // namespace

@@ -24,11 +24,18 @@ class InProcessMaster {
   void Stop() { SetMaster(nullptr); }
 
   /// Answers again, knowing nothing.
-  void Restart() {
-    MasterOptions options = options_;
-    options.first_generation = next_generation_;
-    next_generation_ += 1'000'000;
-    SetMaster(std::make_shared<Master>(options, metrics_, Clock::Real()));
+  void Restart() { SetMaster(NewMaster()); }
+  /// Answers again, with these options, knowing what a snapshot tells.
+  void RestartFromSnapshot(const MasterOptions& options) {
+    proto::Snapshot snapshot;
+    {
+      MutexLock lock(mutex_);
+      snapshot = master_->TakeSnapshot();
+    }
+    options_ = options;
+    const std::shared_ptr<Master> master = NewMaster();
+    master->Restore(snapshot);
+    SetMaster(master);
   }
 
   /// As the master's maintenance does ten times a second.
@@ -64,6 +71,12 @@ class InProcessMaster {
  private:
   class Connection;
 
+  std::shared_ptr<Master> NewMaster() {
+    MasterOptions options = options_;
+    options.first_generation = next_generation_;
+    next_generation_ += 1'000'000;
+    return std::make_shared<Master>(options, metrics_, Clock::Real());
+  }
   void SetMaster(std::shared_ptr<Master> master) {
     MutexLock lock(mutex_);
     if (master_ != nullptr) master_->StopWaiting();
@@ -87,7 +100,7 @@ class InProcessMaster {
     return ((*master).*method)(request);
   }
 
-  const MasterOptions options_;
+  MasterOptions options_;  // of the test's thread
   MetricRegistry registry_;
   MasterMetrics metrics_{registry_};
   uint64_t next_generation_ = 1'000'000;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -54,6 +55,10 @@ class OffloadedTest : public ::testing::Test {
       })) << i
           << ": " << owner->OnDisk().size();
     }
+  }
+  static bool HasOnDisk(Member& owner, const std::string& key) {
+    return std::ranges::any_of(owner->OnDisk(),
+                               [&](const StoredObject& object) { return object.key == key; });
   }
   bool IsOnDiskAlone(const std::string& key) {
     const proto::GetReplicasResult found = Ask(key);
