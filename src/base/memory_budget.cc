@@ -93,7 +93,8 @@ std::string BootId() { return ReadLine("/proc/sys/kernel/random/boot_id"); }
 std::string HostIdentity() {
   char target[128];
   const ssize_t length = readlink("/proc/self/ns/net", target, sizeof(target));
-  return BootId() + "/" + (length > 0 ? std::string(target, length) : "net");
+  return BootId() + "/" + (length > 0 ? std::string(target, length) : "net") +
+         "/uid:" + std::to_string(geteuid());
 }
 
 }  // namespace tandem

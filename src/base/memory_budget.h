@@ -10,9 +10,9 @@ namespace tandem {
 /// `root` stands before /proc and /sys, for tests.
 uint64_t AvailableMemory(const std::string& root = "");
 
-/// Names this machine as far as shared memory reaches: boot id and network namespace. Two processes
-/// with the same identity can map each other's memory; two network namespaces of one machine
-/// cannot, by decision: they stand for two hosts.
+/// Names this machine as far as shared memory reaches: boot id, network namespace and effective
+/// user. Two processes with the same identity can map each other's memory; those of two users do
+/// not trust each other, and two network namespaces stand for two hosts.
 std::string HostIdentity();
 
 /// The boot id alone: equal for everything that shares this machine's memory.

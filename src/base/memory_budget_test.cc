@@ -63,9 +63,10 @@ TEST(AvailableMemory, IgnoresAnUnlimitedCgroup) {
   EXPECT_EQ(AvailableMemory(root.path()), 8192u);
 }
 
-TEST(HostIdentity, IsStableAndNamesTheBoot) {
+TEST(HostIdentity, IsStableAndNamesTheBootAndTheUser) {
   EXPECT_EQ(HostIdentity(), HostIdentity());
   EXPECT_TRUE(HostIdentity().starts_with(BootId() + "/net"));
+  EXPECT_TRUE(HostIdentity().ends_with("/uid:" + std::to_string(geteuid())));
 }
 
 }  // namespace

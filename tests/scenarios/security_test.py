@@ -10,6 +10,7 @@ import unittest
 
 import harness
 from hosts import A, B, Hosts
+from users import as_user
 
 TOKEN = "the-token-of-this-test"
 VALUE = bytes(range(256)) * 20_000  # several messages long
@@ -77,8 +78,9 @@ class SecurityTest(unittest.TestCase):
                       f"--tls-key-file={self.pool / 'server.key'}"]
         return flags
 
-    def store(self, master, *arguments, namespace=None, stdin=b""):
+    def store(self, master, *arguments, namespace=None, user=None, stdin=b""):
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
+        prefix += [] if user is None else as_user(user)
         host = A if namespace else "127.0.0.1"
         return subprocess.run(
             [*prefix, harness.PROGRAM, "store", f"--master={host}:{master.ports['rpc']}",
@@ -124,6 +126,21 @@ class SecurityTest(unittest.TestCase):
             command = pathlib.Path(f"/proc/{role.process.pid}/cmdline").read_bytes()
             self.assertNotIn(TOKEN.encode(), command)
             self.assertNotIn("without", role.log())
+
+    def test_another_user_of_the_host_comes_by_the_network(self):
+        hosts = self.enterContext(Hosts())
+        master = self.master(A, hosts.a)
+        self.node(master, hosts.a, "--metadata-server=P2PHANDSHAKE",
+                  *self.security(certificate=True))
+        put = self.store(master, *self.security(), "put", "key", "-", namespace=hosts.a, user=0,
+                         stdin=VALUE)
+        self.assertEqual(put.returncode, 0, put.stderr)
+        get = self.store(master, *self.security(), "get", "key", namespace=hosts.a, user=1)
+        self.assertEqual(get.returncode, 0, get.stderr)
+        self.assertEqual(get.stdout, VALUE)
+        refused = self.store(master, *self.security(token="wrong"), "get", "key",
+                             namespace=hosts.a, user=1)
+        self.assertIn("the token that was sent is not the one", refused.stderr.decode())
 
     def test_a_node_warns_that_its_data_is_open_to_all(self):
         hosts = self.enterContext(Hosts())
