@@ -15,6 +15,8 @@ import tempfile
 import time
 import unittest
 
+from users import as_user
+
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("TANDEM_BUILD", SOURCE / "build"))
 PROGRAM = BUILD / "bin" / "tandem"
@@ -59,15 +61,16 @@ def without_preloaded_runtime():
 
 
 class Role:
-    """One process of the program. `namespace` is a network namespace to run it in."""
+    """One process of the program. `namespace` is a network namespace to run it in, `user` one of
+    users.py to run it as."""
 
     def __init__(self, name, arguments, directory, environment=None, namespace=None,
-                 ready_flag="--ready-file", host="127.0.0.1"):
+                 ready_flag="--ready-file", host="127.0.0.1", user=None):
         self.name, self.host = name, host
         self._ready_file = pathlib.Path(directory) / f"{name}.ready"
         self._log_file = pathlib.Path(directory) / f"{name}.log"
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
-        self._command = [*prefix, str(PROGRAM), *map(str, arguments),
+        self._command = [*prefix, *as_user(user), str(PROGRAM), *map(str, arguments),
                          f"{ready_flag}={self._ready_file}"]
         # UCX's memory hooks break ThreadSanitizer's own at a thread's end.
         sanitizer = {"UCX_MEM_EVENTS": "n"} if SANITIZED else {}

@@ -1,6 +1,7 @@
 """The processes of a run: masters, owners of segments, clients; how each is started and struck."""
 
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -12,10 +13,12 @@ import threading
 import time
 
 import harness
+from credentials import Credentials
 from etcd import Etcd
 from hosts import A, B, Hosts, ip
 from linearizability import plan as plans
 from linearizability.small_disk import SmallDisk
+from users import as_user
 
 START_SECONDS = 20
 NUMBERS_OF_A_CLIENT = 1_000_000
@@ -42,10 +45,10 @@ class Client:
                    "pause": 0.04 * harness.PATIENCE}
         with open(self._log, "ab") as log:
             self.process = subprocess.Popen(
-                [*cluster.inside(drawn.host), sys.executable, "-B", "-m", "linearizability.worker",
-                 json.dumps(options)],
+                [*cluster.inside(drawn.host), *as_user(cluster.own_user()), sys.executable, "-B",
+                 "-m", "linearizability.worker", json.dumps(options)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                env=python_environment())
+                env=python_environment() | cluster.environment)
 
     def wait_ready(self):
         line = self.process.stdout.readline()
@@ -105,7 +108,12 @@ class Cluster:
         self.masters, self.owners, self.clients, self.ended = [], [], [], []
         self._started = 0  # clients
         self._owners_started = 0
+        self._users = itertools.count()
         self.hostnames = [A, B] if plan.hosts == 2 else ["127.0.0.1"]
+        self._credentials, self.environment = None, {}
+        if plan.tls:
+            self._credentials = Credentials(self.directory / "credentials", self.hostnames)
+            self.environment = self._credentials.environment()
 
     def inside(self, host):
         if self.network is None:
@@ -114,6 +122,10 @@ class Cluster:
 
     def _namespace(self, host):
         return None if self.network is None else (self.network.a, self.network.b)[host]
+
+    def own_user(self):
+        """For one process. Those of one user would pass TLS by; None without it."""
+        return next(self._users) if self.plan.tls else None
 
     def __enter__(self):
         try:
@@ -163,15 +175,16 @@ class Cluster:
             flags += ["--enable_ha", f"--etcd_endpoints={self.etcd.endpoint}",
                       f"--etcd_lease_seconds={plans.LEASE_SECONDS}"]
         return harness.Role(f"master{number}", ["master", *flags], self.directory,
-                            namespace=self._namespace(0), ready_flag="--ready_file",
-                            host=self.hostnames[0]).start(wait=False)
+                            self.environment, self._namespace(0), ready_flag="--ready_file",
+                            host=self.hostnames[0], user=self.own_user()).start(wait=False)
 
     def start_owner(self, name, host):
         return harness.Role(name, ["store", "serve", f"--master={self.master_addresses}",
                                    "--metadata-server=P2PHANDSHAKE",
                                    f"--local-hostname={self.hostnames[host]}",
                                    f"--segment-size={self.plan.segment}", "--metrics-port=0"],
-                            self.directory, namespace=self._namespace(host)).start(wait=False)
+                            self.directory, self.environment, self._namespace(host),
+                            user=self.own_user()).start(wait=False)
 
     def owner_name(self):
         self._owners_started += 1
@@ -187,8 +200,9 @@ class Cluster:
 
     def admin(self, role, path, host=0):
         """The body of a page of the port for metrics; empty if there is no answer."""
-        result = subprocess.run([*self.inside(host), "curl", "-sS", "--max-time", "1",
-                                 f"http://{self.hostnames[host]}:{role.ports['metrics']}{path}"],
+        scheme, flags = ("https", self._credentials.curl_flags()) if self.plan.tls else ("http", [])
+        result = subprocess.run([*self.inside(host), "curl", "-sS", "--max-time", "1", *flags,
+                                 f"{scheme}://{self.hostnames[host]}:{role.ports['metrics']}{path}"],
                                 capture_output=True, text=True)
         return result.stdout if result.returncode == 0 else ""
 
@@ -227,8 +241,8 @@ class Cluster:
 
     def run_python(self, program):
         return subprocess.run([*self.inside(0), sys.executable, "-c", program],
-                              env=python_environment(), capture_output=True, text=True,
-                              timeout=60 * harness.PATIENCE)
+                              env=python_environment() | self.environment, capture_output=True,
+                              text=True, timeout=60 * harness.PATIENCE)
 
     def drop_connections(self):
         """Breaks every TCP connection to a master and between owners and others."""

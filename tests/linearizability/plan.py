@@ -66,9 +66,10 @@ class Plan:
     seconds: float
     faults: list
     disk: str       # of the owners: one of DISKS
+    tls: bool       # and a token, and each process of a user of its own
 
 
-def draw(seed, setting=None, pool=None, disk=None):
+def draw(seed, setting=None, pool=None, disk=None, tls=False):
     rng = random.Random(seed)
     drawn = rng.choices(SETTINGS, (5, 3, 3))[0]
     setting = setting or drawn
@@ -96,4 +97,4 @@ def draw(seed, setting=None, pool=None, disk=None):
     return Plan(seed, setting, pool, snapshot, hosts,
                 3 if setting == "several masters" else 1, owners,
                 (64 if pool == "roomy" else 12) * MEBIBYTE, clients,
-                keys, seconds, sorted(faults, key=lambda fault: fault.at), disk)
+                keys, seconds, sorted(faults, key=lambda fault: fault.at), disk, tls)

@@ -8,6 +8,7 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -38,9 +39,8 @@ class Result:
     tally: collections.Counter
 
 
-def run_seed(seed, directory, setting=None, pool=None, disk=None):
+def run_plan(plan, directory):
     """One run; its histories stay in `directory`."""
-    plan = plans.draw(seed, setting, pool, disk)
     (pathlib.Path(directory) / "plan.json").write_text(
         json.dumps(dataclasses.asdict(plan), indent=1))
     violations = []
@@ -118,12 +118,13 @@ def disk_words(result):
 def run_and_report(seed, options):
     """Runs a seed, again if the machine stood still; returns its result or None if it was skipped."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix=f"tandem-linearizability-{seed}-"))
+    draw = functools.partial(plans.draw, seed, options.setting, options.pool, options.disk,
+                             options.tls)
     try:
         for _ in range(3):
             shutil.rmtree(directory)
             directory.mkdir()
-            result = run_seed(seed, directory, options.setting, options.pool,
-                              options.disk)
+            result = run_plan(draw(), directory)
             if result.stalled < LONGEST_STALL * harness.PATIENCE:
                 break
     except unittest.SkipTest as reason:
@@ -131,14 +132,13 @@ def run_and_report(seed, options):
         shutil.rmtree(directory)
         return None
     except Exception as error:  # A process that died by itself, say: the other seeds go on.
-        result = Result(plans.draw(seed, options.setting, options.pool, options.disk),
-                        [f"not run: {error}"], [], collections.Counter(), 0,
+        result = Result(draw(), [f"not run: {error}"], [], collections.Counter(), 0,
                         collections.Counter())
     plan = result.plan
     print(f"seed {seed}: {'FAILED' if result.violations else 'ok'} ({plan.setting}, {plan.pool}"
           f"{disk_words(result)}"
-          f"{', snapshot' if plan.snapshot else ''}; {sum(result.counts.values())} operations; "
-          f"{'; '.join(result.faults)})", flush=True)
+          f"{', snapshot' if plan.snapshot else ''}{', TLS' if plan.tls else ''}; "
+          f"{sum(result.counts.values())} operations; {'; '.join(result.faults)})", flush=True)
     if result.violations:
         kept = pathlib.Path(options.keep) / f"seed-{seed}"
         shutil.rmtree(kept, ignore_errors=True)
@@ -159,6 +159,8 @@ def main(arguments=None):
     parser.add_argument("--setting", choices=plans.SETTINGS, help="instead of what the seed draws")
     parser.add_argument("--pool", choices=plans.POOLS, help="instead of what the seed draws")
     parser.add_argument("--disk", choices=plans.DISKS, help="instead of what the seed draws")
+    parser.add_argument("--tls", action="store_true",
+                        help="with TLS and a token, each process as a user of its own (needs root)")
     parser.add_argument("--keep", default=tempfile.gettempdir(), help="where failed runs are kept")
     options = parser.parse_args(arguments)
     os.makedirs(options.keep, exist_ok=True)

@@ -9,6 +9,7 @@ import time
 import unittest
 
 import harness
+from credentials import make_certificates
 from hosts import A, B, Hosts
 from users import as_user
 
@@ -22,17 +23,6 @@ store = MooncakeDistributedStore()
 print("setup", store.setup(sys.argv[2], "P2PHANDSHAKE", 0, 64 << 20, "tcp", "", sys.argv[3]))
 print("get", len(store.get("key")))
 """
-
-
-def make_certificates(directory, names):
-    """A CA and a certificate of it, as docs/security.md makes them."""
-    new = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-newkey", "ec", "-pkeyopt",
-           "ec_paramgen_curve:P-256"]
-    for command in ([*new, "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem"],
-                    [*new, "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=store", "-addext",
-                     f"subjectAltName={names}", "-addext", "basicConstraints=critical,CA:FALSE",
-                     "-keyout", "server.key", "-out", "server.pem"]):
-        subprocess.run(command, cwd=directory, check=True, capture_output=True)
 
 
 class SecurityTest(unittest.TestCase):
@@ -80,12 +70,11 @@ class SecurityTest(unittest.TestCase):
 
     def store(self, master, *arguments, namespace=None, user=None, stdin=b""):
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
-        prefix += [] if user is None else as_user(user)
         host = A if namespace else "127.0.0.1"
         return subprocess.run(
-            [*prefix, harness.PROGRAM, "store", f"--master={host}:{master.ports['rpc']}",
-             "--timeout=5", *arguments], input=stdin, capture_output=True,
-            timeout=60 * harness.PATIENCE)
+            [*prefix, *as_user(user), harness.PROGRAM, "store",
+             f"--master={host}:{master.ports['rpc']}", "--timeout=5", *arguments],
+            input=stdin, capture_output=True, timeout=60 * harness.PATIENCE)
 
     def python(self, master, environment, namespace=None, host="127.0.0.1"):
         prefix = ["ip", "netns", "exec", namespace] if namespace else []
