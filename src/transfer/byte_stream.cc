@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
 #include <utility>
@@ -12,34 +13,18 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// Asio's context takes over a reference.
-SSL_CTX* Share(const TlsContext& context) {
-  SSL_CTX_up_ref(context.get());
-  return context.get();
-}
-
 /// All of a write in as few calls as the system takes: Asio's own condition cuts it at 64 KiB.
 size_t All(const ByteStream::ErrorCode& error, size_t) { return error ? 0 : SIZE_MAX; }
 
 }  // namespace
 
-struct ByteStream::Tls {
-  Tls(Socket& socket, TlsContext shared)
-      : context(std::move(shared)), borrowed(Share(context)), stream(socket, borrowed) {}
-
-  const TlsContext context;
-  asio::ssl::context borrowed;
-  asio::ssl::stream<Socket&> stream;
-};
-
-void ByteStream::TlsDeleter::operator()(Tls* tls) const { delete tls; }
-
 ByteStream::ByteStream(Socket socket, TlsContext context)
     : socket_(std::move(socket)),
-      tls_(context == nullptr ? nullptr : new Tls(socket_, std::move(context))) {}
+      tls_(context == nullptr ? nullptr
+                              : std::make_unique<TlsStream>(socket_, std::move(context))) {}
 
 void ByteStream::ExpectHost(const std::string& host) {
-  if (tls_ != nullptr) tandem::ExpectHost(tls_->stream.native_handle(), host);
+  if (tls_ != nullptr) tandem::ExpectHost(tls_->connection(), host);
 }
 
 void ByteStream::SetSocketOptions() {
@@ -50,14 +35,12 @@ void ByteStream::SetSocketOptions() {
 
 void ByteStream::Handshake(End end, Handler done) {
   if (tls_ == nullptr) return done({});
-  tls_->stream.async_handshake(
-      end == End::kClient ? asio::ssl::stream_base::client : asio::ssl::stream_base::server,
-      std::move(done));
+  tls_->Handshake(end, std::move(done));
 }
 
 std::string ByteStream::Describe(const ErrorCode& error) {
   if (tls_ == nullptr) return error.message();
-  const SSL* connection = tls_->stream.native_handle();
+  const SSL* connection = tls_->connection();
   const bool of_tls = error.category() == asio::error::get_ssl_category();
   if (!of_tls && SSL_get_verify_result(connection) == X509_V_OK) {
     return "it closes the connection in the TLS handshake: " + error.message();
@@ -75,25 +58,30 @@ void ByteStream::Deliver() {
   Handler current;  // keeps this alive until the end
   delivering_ = true;
   while (done_ != nullptr) {
-    const size_t size = std::min(wanted_.size(), ahead_.size());
-    std::copy_n(ahead_.begin(), size, wanted_.begin());
-    wanted_ = wanted_.subspan(size);
-    ahead_ = ahead_.subspan(size);
-    if (!wanted_.empty()) {
+    ErrorCode error;
+    Take(error);
+    if (!wanted_.empty() && !error) {
       Receive();
       break;
     }
     current = std::exchange(done_, nullptr);
-    current({});
+    current(error);
   }
   delivering_ = false;
 }
 
+void ByteStream::Take(ErrorCode& error) {
+  if (tls_ != nullptr) {
+    wanted_ = wanted_.subspan(tls_->Decrypt(wanted_, error));
+    return;
+  }
+  const size_t size = std::min(wanted_.size(), ahead_.size());
+  std::copy_n(ahead_.begin(), size, wanted_.begin());
+  wanted_ = wanted_.subspan(size);
+  ahead_ = ahead_.subspan(size);
+}
+
 void ByteStream::Receive() {
-  // Behind a long message only the beginning of the next would be read, and be copied.
-  const size_t ahead = wanted_.size() < kReadAheadBytes ? kReadAheadBytes : 0;
-  const std::array<asio::mutable_buffer, 2> room = {asio::buffer(wanted_.data(), wanted_.size()),
-                                                    asio::buffer(read_ahead_.data(), ahead)};
   auto received = [this, done = std::exchange(done_, nullptr)](const ErrorCode& error,
                                                                size_t count) mutable {
     if (error) return done(error);
@@ -103,20 +91,21 @@ void ByteStream::Receive() {
     done_ = std::move(done);
     Deliver();
   };
-  if (tls_ == nullptr) {
-    socket_.async_read_some(room, std::move(received));
-  } else {
-    tls_->stream.async_read_some(room, std::move(received));
+  if (tls_ != nullptr) {
+    return tls_->Receive(
+        [received = std::move(received)](const ErrorCode& error) mutable { received(error, 0); });
   }
+  // Behind a long message only the beginning of the next would be read, and be copied.
+  const size_t ahead = wanted_.size() < kReadAheadBytes ? kReadAheadBytes : 0;
+  const std::array<asio::mutable_buffer, 2> room = {asio::buffer(wanted_.data(), wanted_.size()),
+                                                    asio::buffer(read_ahead_.data(), ahead)};
+  socket_.async_read_some(room, std::move(received));
 }
 
 void ByteStream::Write(const std::vector<asio::const_buffer>& buffers, Handler done) {
-  auto sent = [done = std::move(done)](const ErrorCode& error, size_t) { done(error); };
-  if (tls_ == nullptr) {
-    asio::async_write(socket_, buffers, All, std::move(sent));
-  } else {
-    asio::async_write(tls_->stream, buffers, All, std::move(sent));
-  }
+  if (tls_ != nullptr) return tls_->Write(buffers, std::move(done));
+  asio::async_write(socket_, buffers, All,
+                    [done = std::move(done)](const ErrorCode& error, size_t) { done(error); });
 }
 
 void ByteStream::Close() {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/tls.h"
+#include "transfer/tls_stream.h"
 
 namespace tandem::transfer {
 
@@ -22,7 +22,7 @@ class ByteStream {
   using Socket = boost::asio::ip::tcp::socket;
   using ErrorCode = boost::system::error_code;
   using Handler = std::function<void(const ErrorCode& error)>;
-  enum class End { kClient, kServer };
+  using End = TlsStream::End;
 
   /// Plain without a context.
   ByteStream(Socket socket, TlsContext context);
@@ -44,23 +44,20 @@ class ByteStream {
   void Close();
 
  private:
-  struct Tls;
-  struct TlsDeleter {
-    void operator()(Tls* tls) const;
-  };
   // Small messages come many at once. Longer ones go where they belong, but for their beginnings.
   static constexpr size_t kReadAheadBytes = 64 << 10;
 
   /// Serves reads from what has arrived, then waits for more.
   void Deliver();
+  void Take(ErrorCode& error);
   void Receive();
 
   Socket socket_;
-  std::unique_ptr<Tls, TlsDeleter> tls_;  // null if it is plain
+  const std::unique_ptr<TlsStream> tls_;  // null if it is plain
   std::span<std::byte> wanted_;           // what is left to fill
   Handler done_;                          // of the read under way
   bool delivering_ = false;
-  std::span<const std::byte> ahead_;  // arrived, and not yet asked for
+  std::span<const std::byte> ahead_;  // arrived, and not yet asked for; not with TLS
   std::array<std::byte, kReadAheadBytes> read_ahead_;
 };
 
