@@ -103,7 +103,7 @@ TEST_F(TlsStreamTest, PutsSmallBuffersIntoOneRecord) {
   int records = 0;
   SSL_set_msg_callback(client_.connection(), &CountRecords);
   SSL_set_msg_callback_arg(client_.connection(), &records);
-  const std::vector<std::byte> bytes = RandomBytes(100 * 160);
+  const std::vector<std::byte> bytes = RandomBytes(size_t{100} * 160);
   std::vector<const_buffer> buffers;
   for (size_t i = 0; i < 100; ++i) buffers.emplace_back(bytes.data() + i * 160, 160);
   client_.Write(buffers, [](const ErrorCode&) {});
