@@ -39,10 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)UnpackResults(bytes);
   if (const auto puts = UnpackPuts(bytes); puts.ok()) {
     PutMessage again;
-    for (const PutOperation& put : *puts) {
-      Check(put.bytes.bytes.size() == put.object.size &&
-            put.object.size <= put.object.extent.length);
-      Check(again.Add(put));
+    for (const ReceivedPut& put : *puts) {
+      Check(put.bytes.size() == put.object.size && put.object.size <= put.object.extent.length);
+      Check(again.Add({&put.object, put.object.extent, {put.bytes, nullptr}, put.grant}));
     }
     Check(again.size() == bytes.size());
   }

@@ -12,9 +12,9 @@
 namespace tandem::transfer {
 namespace {
 
-absl::Status PutOne(ExtentHost& host, const PutOperation& put) {
+absl::Status PutOne(ExtentHost& host, const ReceivedPut& put) {
   const Extent& extent = put.object.extent;
-  const std::span<const std::byte> bytes = put.bytes.bytes;
+  const std::span<const std::byte> bytes = put.bytes;
   RETURN_IF_ERROR(host.CheckGrant(extent, Access::kWrite, put.grant));
   if (put.object.checksum != Checksum64(bytes)) {
     return absl::DataLossError("the bytes that arrived do not have the object's checksum");
@@ -58,9 +58,9 @@ absl::StatusOr<WritableBytes> OpenForWrite(ExtentHost& host, const RequestHeader
 }
 
 absl::StatusOr<std::vector<std::byte>> Put(ExtentHost& host, std::span<const std::byte> body) {
-  ASSIGN_OR_RETURN(const std::vector<PutOperation> puts, UnpackPuts(body));
+  ASSIGN_OR_RETURN(const std::vector<ReceivedPut> puts, UnpackPuts(body));
   std::vector<absl::StatusCode> codes;
-  for (const PutOperation& put : puts) codes.push_back(PutOne(host, put).code());
+  for (const ReceivedPut& put : puts) codes.push_back(PutOne(host, put).code());
   return PackAnswers(codes);
 }
 

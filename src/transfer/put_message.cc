@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kSoftPin = 1;
 constexpr uint32_t kHardPin = 2;
+constexpr size_t kUsualKeyBytes = 64;
 
 struct Fields {
   uint64_t offset, extent_length, generation, checksum;
@@ -35,19 +36,23 @@ absl::Status Check(const Fields& fields) {
 }  // namespace
 
 bool PutMessage::Add(const PutOperation& put) {
-  const HeldObject& object = put.object;
+  const HeldObject& object = *put.object;
   const std::span<const std::byte> bytes = put.bytes.bytes;
   if (objects() == kMaxPutObjects || together_ + bytes.size() > kMaxPutTogether) return false;
-  const Fields fields{object.extent.offset,
-                      object.extent.length,
-                      object.extent.generation,
+  const Fields fields{put.extent.offset,
+                      put.extent.length,
+                      put.extent.generation,
                       object.checksum,
                       static_cast<uint32_t>(bytes.size()),
                       (object.soft_pin ? kSoftPin : 0) | (object.hard_pin ? kHardPin : 0),
                       static_cast<uint32_t>(object.key.size()),
                       0,
                       put.grant};
-  if (description_.empty()) description_.resize(sizeof(uint64_t));
+  if (bytes_.empty()) {
+    description_.reserve(kMaxPutObjects * (kPutFieldsBytes + kUsualKeyBytes));
+    description_.resize(sizeof(uint64_t));
+    bytes_.reserve(kMaxPutObjects);
+  }
   description_.append(reinterpret_cast<const char*>(&fields), sizeof(fields));
   description_.append(object.key);
   bytes_.push_back(put.bytes);
@@ -57,13 +62,13 @@ bool PutMessage::Add(const PutOperation& put) {
   return true;
 }
 
-absl::StatusOr<std::vector<PutOperation>> UnpackPuts(std::span<const std::byte> body) {
+absl::StatusOr<std::vector<ReceivedPut>> UnpackPuts(std::span<const std::byte> body) {
   uint64_t count;
   if (body.size() < sizeof(count)) return Malformed("a put of no object");
   std::memcpy(&count, body.data(), sizeof(count));
   body = body.subspan(sizeof(count));
   if (count == 0 || count > kMaxPutObjects) return Malformed("a put of none or too many objects");
-  std::vector<PutOperation> puts;
+  std::vector<ReceivedPut> puts;
   puts.reserve(count);
   uint64_t together = 0;
   for (uint64_t i = 0; i < count; ++i) {
@@ -86,8 +91,8 @@ absl::StatusOr<std::vector<PutOperation>> UnpackPuts(std::span<const std::byte> 
   }
   if (together > kMaxPutTogether) return Malformed("a put of too many bytes");
   if (together != body.size()) return Malformed("a put of more or fewer bytes than it says");
-  for (PutOperation& put : puts) {
-    put.bytes.bytes = body.first(put.object.size);
+  for (ReceivedPut& put : puts) {
+    put.bytes = body.first(put.object.size);
     body = body.subspan(put.object.size);
   }
   return puts;

@@ -10,10 +10,11 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-PutOperation PutOf(const std::string& key, std::span<const std::byte> bytes) {
-  return {{key, {4096, bytes.size() + 1, 7}, bytes.size(), 99, true, false},
-          {bytes, nullptr},
-          {1, 2, 3}};
+/// Adds an object of these bytes, at an extent that is a byte longer.
+bool Add(PutMessage& message, const std::string& key, std::span<const std::byte> bytes,
+         uint64_t offset = 4096) {
+  const HeldObject object{key, {}, bytes.size(), 99, true, false};
+  return message.Add({&object, {offset, bytes.size() + 1, 7}, {bytes, nullptr}, {1, 2, 3}});
 }
 
 Bytes BodyOf(const PutMessage& message) {
@@ -33,7 +34,7 @@ bool Refuses(std::span<const std::byte> body) {
 Bytes Changed(size_t position, uint8_t value) {
   const Bytes bytes(10);
   PutMessage message;
-  message.Add(PutOf("key", bytes));
+  Add(message, "key", bytes);
   Bytes body = BodyOf(message);
   body[position] = static_cast<std::byte>(value);
   return body;
@@ -42,15 +43,15 @@ Bytes Changed(size_t position, uint8_t value) {
 TEST(PutMessageTest, CarriesObjectsAndTheirBytes) {
   const Bytes first(100, std::byte{5}), none, last(kMaxPutBytes, std::byte{6});
   PutMessage message;
-  ASSERT_TRUE(message.Add(PutOf("first", first)));
-  ASSERT_TRUE(message.Add(PutOf(std::string(kMaxKeyBytes, 'k'), none)));
-  ASSERT_TRUE(message.Add(PutOf("last", last)));
+  ASSERT_TRUE(Add(message, "first", first));
+  ASSERT_TRUE(Add(message, std::string(kMaxKeyBytes, 'k'), none));
+  ASSERT_TRUE(Add(message, "last", last));
   EXPECT_EQ(message.objects(), 3u);
   const Bytes body = BodyOf(message);
   const auto puts = UnpackPuts(body);
   ASSERT_TRUE(puts.ok()) << puts.status();
   ASSERT_EQ(puts->size(), 3u);
-  const PutOperation& put = (*puts)[0];
+  const ReceivedPut& put = (*puts)[0];
   EXPECT_EQ(put.object.key, "first");
   EXPECT_EQ(put.object.extent, (Extent{4096, 101, 7}));
   EXPECT_EQ(put.object.size, 100u);
@@ -58,22 +59,22 @@ TEST(PutMessageTest, CarriesObjectsAndTheirBytes) {
   EXPECT_TRUE(put.object.soft_pin);
   EXPECT_FALSE(put.object.hard_pin);
   EXPECT_EQ(put.grant, (ExtentGrant{1, 2, 3}));
-  EXPECT_TRUE(std::ranges::equal(put.bytes.bytes, first));
+  EXPECT_TRUE(std::ranges::equal(put.bytes, first));
   EXPECT_EQ((*puts)[1].object.key.size(), kMaxKeyBytes);
-  EXPECT_TRUE(std::ranges::equal((*puts)[2].bytes.bytes, last));
+  EXPECT_TRUE(std::ranges::equal((*puts)[2].bytes, last));
 }
 
 TEST(PutMessageTest, TakesSoManyBytesAndObjects) {
   const Bytes large(kMaxPutBytes), small(1);
   PutMessage bytes, objects;
   for (uint64_t i = 0; i < kMaxPutTogether / kMaxPutBytes; ++i) {
-    EXPECT_TRUE(bytes.Add(PutOf("key", large)));
+    EXPECT_TRUE(Add(bytes, "key", large));
   }
-  EXPECT_FALSE(bytes.Add(PutOf("key", small)));
+  EXPECT_FALSE(Add(bytes, "key", small));
   for (size_t i = 0; i < kMaxPutObjects; ++i) {
-    EXPECT_TRUE(objects.Add(PutOf(std::string(kMaxKeyBytes, 'k'), small)));
+    EXPECT_TRUE(Add(objects, std::string(kMaxKeyBytes, 'k'), small));
   }
-  EXPECT_FALSE(objects.Add(PutOf("key", small)));
+  EXPECT_FALSE(Add(objects, "key", small));
   EXPECT_LE(bytes.size(), kMaxPutMessageBytes);
   EXPECT_LE(objects.size(), kMaxPutMessageBytes);
   EXPECT_TRUE(UnpackPuts(BodyOf(bytes)).ok());
@@ -97,10 +98,8 @@ TEST(PutMessageTest, RefusesWhatItDoesNotMake) {
   EXPECT_TRUE(Refuses(Changed(kSize + 2, 1)));      // longer than a put's
   EXPECT_TRUE(Refuses(Changed(kKeyBytes, 0)));
   EXPECT_TRUE(Refuses(Changed(kKeyBytes + 1, 5)));  // too long
-  PutOperation beyond = PutOf("key", body);
-  beyond.object.extent.offset = std::numeric_limits<uint64_t>::max() - body.size();
   PutMessage message;
-  message.Add(beyond);
+  Add(message, "key", body, std::numeric_limits<uint64_t>::max() - body.size());
   EXPECT_TRUE(Refuses(BodyOf(message)));
 }
 

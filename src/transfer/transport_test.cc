@@ -292,8 +292,8 @@ TEST_P(TransportTest, PutsSmallObjectsAtOnce) {
                       false,
                       true};
     const auto put = [&] {
-      return peer_->Put(owner_->endpoint(), {{object, Readable(source)}})[0].Wait(In(seconds(20)),
-                                                                                  seconds(10));
+      return peer_->Put(owner_->endpoint(), {{&object, object.extent, Readable(source)}})[0].Wait(
+          In(seconds(20)), seconds(10));
     };
     ASSERT_TRUE(put().ok()) << put();
     EXPECT_EQ(std::memcmp(owner_host_.memory().data() + size * 64, source.bytes.data(), size), 0);
@@ -312,24 +312,27 @@ TEST_P(TransportTest, PutsManyObjectsTogetherAndAnswersForEach) {
   constexpr size_t kSize = 4096, kObjects = 500;
   const WritableBytes source = MakeBuffer(kSize * kObjects);
   FillRandom(source.bytes, 5);
+  std::vector<HeldObject> objects;
+  for (size_t i = 0; i < kObjects; ++i) {
+    const uint64_t generation = i % 7 == 0 ? 2 : 1;  // of which the owner knows nothing
+    objects.push_back({"key" + std::to_string(i),
+                       {i * kSize, kSize, generation},
+                       kSize,
+                       Checksum64(source.bytes.subspan(i * kSize, kSize)),
+                       false,
+                       false});
+  }
   std::vector<PutOperation> puts;
   for (size_t i = 0; i < kObjects; ++i) {
-    const std::span<const std::byte> bytes = source.bytes.subspan(i * kSize, kSize);
-    const uint64_t generation = i % 7 == 0 ? 2 : 1;  // of which the owner knows nothing
-    puts.push_back({{"key" + std::to_string(i),
-                     {i * kSize, kSize, generation},
-                     kSize,
-                     Checksum64(bytes),
-                     false,
-                     false},
-                    {bytes, source.hold}});
+    puts.push_back(
+        {&objects[i], objects[i].extent, {source.bytes.subspan(i * kSize, kSize), source.hold}});
   }
   const auto transfers = peer_->Put(owner_->endpoint(), puts);
   ASSERT_EQ(transfers.size(), kObjects);
   for (size_t i = 0; i < kObjects; ++i) {
     const absl::Status status = transfers[i].Wait(In(seconds(20)), seconds(10));
     EXPECT_EQ(absl::IsFailedPrecondition(status), i % 7 == 0) << i << ": " << status;
-    EXPECT_EQ(owner_host_.published().contains(puts[i].object.key), status.ok());
+    EXPECT_EQ(owner_host_.published().contains(objects[i].key), status.ok());
     if (!status.ok()) continue;
     EXPECT_EQ(
         std::memcmp(owner_host_.memory().data() + i * kSize, puts[i].bytes.bytes.data(), kSize), 0);
@@ -398,8 +401,10 @@ TEST_P(TransportTest, ShowsItsGrantsAndIsRefusedWithoutThem) {
     const absl::Status write = end(peer_->Write(owner, {{extent, Readable(buffer), grant}}));
     EXPECT_EQ(write.ok(), grant == to_write) << write;
     const absl::Status put =
-        peer_->Put(owner, {{object, {buffer.bytes.first(100), buffer.hold}, grant}})[0].Wait(
-            In(seconds(20)), seconds(10));
+        peer_
+            ->Put(owner,
+                  {{&object, object.extent, {buffer.bytes.first(100), buffer.hold}, grant}})[0]
+            .Wait(In(seconds(20)), seconds(10));
     EXPECT_EQ(put.ok(), grant == to_write) << put;
     const absl::Status publish = end(peer_->Publish(owner, {{object, grant}}));
     EXPECT_EQ(publish.ok(), grant == to_write) << publish;

@@ -310,7 +310,7 @@ void ObjectWriter::SendWhole(std::span<PendingObject* const> objects) {
     for (PendingObject::Target& target : object->targets) {
       if (!target.route->is_away()) continue;
       Batch& batch = batches[target.route->endpoint];
-      batch.puts.push_back({At(object->object, target.extent), object->readable(), target.grant});
+      batch.puts.push_back({&object->object, target.extent, object->readable(), target.grant});
       batch.targets.push_back(&target);
     }
   }
