@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "store/proto/call_server.h"
 #include "store/proto/local_socket.h"
+#include "store/proto/grpc_setup.h"
 #include "store/proto/message_limits.h"
 #include "store/proto/remote_socket.h"
 #include "store/proto/store.grpc.pb.h"
@@ -236,6 +237,7 @@ class RunningService : public MasterService {
   absl::Status Listen(const Options& options) {
     ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options.security));
     if (!options.security.tls) ListenForOthers(options.address, options.security.token);
+    SetUpGrpc();
     grpc::ServerBuilder builder;
     const bool bare_ipv6 =
         options.address.find(':') != std::string::npos && !options.address.starts_with('[');

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "store/proto/call_channel.h"
+#include "store/proto/grpc_setup.h"
 #include "store/proto/local_socket.h"
 #include "store/proto/master_client.h"
 #include "store/proto/message_limits.h"
@@ -37,6 +38,7 @@ absl::Status CheckAddress(const std::string& address) {
 }
 
 grpc::ChannelArguments MasterChannelArguments() {
+  SetUpGrpc();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
