@@ -38,6 +38,7 @@ void OutgoingRequest::End(const absl::Status& status) {
     source = {};
     more.clear();
   }
+  if (status.ok()) destination = {};
   transfer->EndPart(status);
 }
 

@@ -11,14 +11,11 @@
 #include "base/status.h"
 #include "store/client/found_objects.h"
 #include "store/client/pending_object.h"
+#include "store/client/take_back.h"
 #include "transfer/message.h"
 
 namespace tandem::store {
 namespace {
-
-// What was given up, but is under way, may end by itself.
-constexpr Duration kEndsByItself = std::chrono::milliseconds(200);
-constexpr Duration kBetweenWarnings = std::chrono::seconds(10);
 
 using transfer::HeldObject;
 using transfer::WritableBytes;
@@ -122,7 +119,7 @@ std::vector<ErrorCode> ObjectWriter::Put(std::span<const std::string> keys,
     }
     const std::vector<ErrorCode> ended = Distribute(filled, deadline);
     for (size_t i = 0; i < places.size(); ++i) some[places[i]] = ended[i];
-    for (PendingObject* object : filled) TakeBack(*object);
+    for (PendingObject* object : filled) TakeBackBytes(*object);
     codes.insert(codes.end(), some.begin(), some.end());
   }
   return codes;
@@ -432,17 +429,14 @@ std::vector<ErrorCode> ObjectWriter::End(std::span<PendingObject* const> objects
   return codes;
 }
 
-void ObjectWriter::TakeBack(PendingObject& object) {
+void ObjectWriter::TakeBackBytes(PendingObject& object) {
   if (!object.lent().has_value()) return;
-  transfer::LentBytes& lent = *object.lent();
-  if (lent.WaitUntilReturned(Clock::Real().Now() + kEndsByItself)) return;
+  std::vector<std::string> endpoints;
   for (const PendingObject::Target& target : object.targets) {
     const bool under_way = target.transfer != nullptr || target.put.has_value();
-    if (under_way) transport_.Abandon(target.route->endpoint);
+    if (under_way) endpoints.push_back(target.route->endpoint);
   }
-  while (!lent.WaitUntilReturned(Clock::Real().Now() + kBetweenWarnings)) {
-    spdlog::warn("a transfer of {} that was given up does not end", object.object.key);
-  }
+  TakeBack(*object.lent(), endpoints, transport_, object.object.key);
 }
 
 void ObjectWriter::Forget(const PendingObject& object) {

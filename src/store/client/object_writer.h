@@ -80,7 +80,7 @@ class ObjectWriter {
   std::vector<ErrorCode> End(std::span<PendingObject* const> objects, const CallContext& call);
   void Forget(const PendingObject& object);
   /// Waits until no transfer reads the caller's bytes any more, as it may after it was given up.
-  void TakeBack(PendingObject& object);
+  void TakeBackBytes(PendingObject& object);
 
   const Options options_;
   MasterClient& master_;

@@ -8,6 +8,7 @@
 #include "base/checksummed_copy.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "store/client/take_back.h"
 
 namespace tandem::store {
 namespace {
@@ -121,17 +122,21 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
   for (size_t i = 0; i < attempts.size(); ++i) {
     while (reads.size() < attempts.size() && (ahead < kReadAhead || reads.size() < i + 2)) {
       const Attempt& next = attempts[reads.size()];
-      auto buffer = TakeBuffer(next.wanted->object->size, kept, deadline);
+      InFlight read;
+      absl::StatusOr<transfer::WritableBytes> buffer =
+          GoesStraight(next) ? LendDestination(*next.wanted, read)
+                             : TakeBuffer(next.wanted->object->size, kept, deadline);
       if (!buffer.ok()) {
         reads.push_back(buffer.status());
         continue;
       }
       if (next.wanted->into.empty()) kept += next.wanted->object->size;
       // Of several, the threads that receive them want the processor.
-      const bool prompt = attempts.size() == 1 && next.wanted->object->size <= kSmall &&
-                          WayTo(next.replica) == Way::kRemote;
-      reads.push_back(
-          InFlight{{buffer->bytes, buffer->hold}, Start(next.replica, *buffer), prompt});
+      read.prompt = attempts.size() == 1 && next.wanted->object->size <= kSmall &&
+                    WayTo(next.replica) == Way::kRemote;
+      read.bytes = {buffer->bytes, read.lent.has_value() ? nullptr : buffer->hold};
+      read.transfer = Start(next.replica, *std::move(buffer));
+      reads.push_back(std::move(read));
       ahead += to_be_copied(next);
     }
     if (!reads[i].ok()) {
@@ -139,13 +144,30 @@ void ReplicaReader::ReadRemote(const std::vector<Attempt>& attempts, TimePoint d
       attempts[i].wanted->bytes = reads[i].status();
       continue;
     }
-    const InFlight read = *std::move(reads[i]);
+    InFlight read = *std::move(reads[i]);
     reads[i] = InFlight{};
-    Settle(attempts[i], Finish(attempts[i], read, deadline, gone), true);
+    absl::StatusOr<transfer::ReadableBytes> bytes = Finish(attempts[i], read, deadline, gone);
+    if (read.lent.has_value()) {
+      const std::string& endpoint = attempts[i].replica.segment->data_endpoint();
+      TakeBack(*read.lent, std::span(&endpoint, 1), transport_, "what is read");
+    }
+    Settle(attempts[i], std::move(bytes), true);
     const Wanted& wanted = *attempts[i].wanted;
     if (wanted.into.empty() && !wanted.bytes.ok()) kept -= wanted.object->size;
     ahead -= to_be_copied(attempts[i]);
   }
+}
+
+bool ReplicaReader::GoesStraight(const Attempt& attempt) const {
+  // A small one is copied in less time than lending takes.
+  return !attempt.wanted->into.empty() && attempt.wanted->object->size > kSmall &&
+         WayTo(attempt.replica) == Way::kRemote;
+}
+
+transfer::WritableBytes ReplicaReader::LendDestination(const Wanted& wanted, InFlight& read) {
+  const std::span<std::byte> bytes = wanted.into.first(wanted.object->size);
+  read.lent.emplace(bytes);
+  return {bytes, read.lent->Lend().hold};
 }
 
 absl::StatusOr<transfer::WritableBytes> ReplicaReader::TakeBuffer(uint64_t size, uint64_t kept,
@@ -182,10 +204,10 @@ absl::StatusOr<transfer::ReadableBytes> ReplicaReader::Finish(const Attempt& att
 }
 
 std::shared_ptr<transfer::Transfer> ReplicaReader::Start(const ReplicaLocation& replica,
-                                                         const transfer::WritableBytes& buffer) {
+                                                         transfer::WritableBytes buffer) {
   if (WayTo(replica) != Way::kOwnDisk) {
     return transport_.Read(replica.segment->data_endpoint(),
-                           {{replica.extent, buffer, replica.grant, replica.on_disk}});
+                           {{replica.extent, std::move(buffer), replica.grant, replica.on_disk}});
   }
   auto transfer = std::make_shared<transfer::Transfer>(1);
   const auto opened = owner_.OpenOnDisk(replica.extent);
@@ -220,7 +242,8 @@ void ReplicaReader::Settle(const Attempt& attempt, absl::StatusOr<transfer::Read
 
 bool ReplicaReader::TakeOver(const Wanted& wanted, transfer::ReadableBytes& bytes) {
   const uint64_t checksum = wanted.object->checksum;
-  if (wanted.into.empty()) return Checksum64(bytes.bytes) == checksum;
+  const bool there = wanted.into.empty() || wanted.into.data() == bytes.bytes.data();
+  if (there) return Checksum64(bytes.bytes) == checksum;
   StreamingChecksum made;
   CopyWithChecksum(wanted.into, bytes.bytes, made);
   bytes = {wanted.into.first(bytes.bytes.size()), nullptr};

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,13 +13,15 @@
 #include "store/client/peer_mappings.h"
 #include "store/client/segment_owner.h"
 #include "store/client/transfer_counters.h"
+#include "transfer/lent_bytes.h"
 #include "transfer/transport.h"
 
 namespace tandem::store {
 
 /// Reads objects from wherever their replicas are: this process's own segment or one that is mapped
 /// (the bytes stay where they are, pinned), else another host's or an owner's disk (received into a
-/// local buffer, and the checksum compared). Safe for use by several threads.
+/// local buffer or straight to where they are wanted, and the checksum compared). Safe for use by
+/// several threads.
 class ReplicaReader {
  public:
   struct Options {
@@ -43,8 +46,9 @@ class ReplicaReader {
   /// only be paused, and its replica is as good as before.
   struct Wanted {
     std::shared_ptr<const FoundObject> object;
-    /// Unless empty, at least as long as the object: what comes over the network or from a disk is
-    /// copied there at once, and that is where `bytes` are. Undefined after an error.
+    /// Unless empty, at least as long as the object: what comes over the network or from a disk
+    /// goes there at once, and that is where `bytes` are. Undefined after an error, and the
+    /// caller's again once Read has returned.
     std::span<std::byte> into;
     absl::StatusOr<transfer::ReadableBytes> bytes = absl::NotFoundError("no replica");
     std::vector<ReplicaLocation> lost;
@@ -68,6 +72,7 @@ class ReplicaReader {
 
   struct InFlight {
     transfer::ReadableBytes bytes;
+    std::optional<transfer::LentBytes> lent;  ///< Of the caller, who needs them back.
     std::shared_ptr<transfer::Transfer> transfer;
     bool prompt = false;  ///< Likely to be there within microseconds.
   };
@@ -76,12 +81,15 @@ class ReplicaReader {
   void ReadOwn(const std::vector<Attempt>& attempts);
   void ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline);
   void ReadRemote(const std::vector<Attempt>& attempts, TimePoint deadline, uint64_t& kept);
+  /// Whether the bytes arrive where they are wanted, not in a local buffer.
+  bool GoesStraight(const Attempt& attempt) const;
+  static transfer::WritableBytes LendDestination(const Wanted& wanted, InFlight& read);
   /// For an object, in a call that keeps so many bytes in other buffers.
   absl::StatusOr<transfer::WritableBytes> TakeBuffer(uint64_t size, uint64_t kept,
                                                      TimePoint deadline);
   /// Starts to fill a buffer from another host or from a disk.
   std::shared_ptr<transfer::Transfer> Start(const ReplicaLocation& replica,
-                                            const transfer::WritableBytes& buffer);
+                                            transfer::WritableBytes buffer);
   std::vector<absl::StatusOr<transfer::ReadableBytes>> Pin(
       const std::string& socket_name, const std::vector<transfer::Extent>& extents,
       TimePoint give_up);
