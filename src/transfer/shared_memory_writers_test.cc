@@ -9,12 +9,10 @@
 #include "base/hash.h"
 #include "transfer/shared_memory_server.h"
 #include "transfer/testing/writable_host.h"
-#include "transfer/unix_socket.h"
 
 namespace tandem::transfer {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::In;
 using testing::WritableHost;
@@ -94,14 +92,6 @@ TEST_F(SharedMemoryWritersTest, AnOwnerThatIsGoneIsUnavailable) {
     EXPECT_TRUE(absl::IsUnavailable(results[0].status())) << results[0].status();
   }
   EXPECT_TRUE(writers_->broken());
-}
-
-TEST_F(SharedMemoryWritersTest, DoesNotWaitLongForAPausedOwner) {
-  std::string name;
-  const auto listener = ListenOnUnixSocket(&name);
-  ASSERT_TRUE(listener.ok());
-  EXPECT_TRUE(
-      absl::IsDeadlineExceeded(SharedMemoryWriters::Connect(name, In(milliseconds(5))).status()));
 }
 
 }  // namespace

@@ -256,8 +256,8 @@ absl::Status ObjectWriter::Fill(PendingObject& object, const Parts& value, TimeP
   return absl::OkStatus();
 }
 
-std::vector<ErrorCode> ObjectWriter::Commit(std::vector<std::unique_ptr<Reservation>> reservations,
-                                            const CallContext& call) {
+std::vector<ErrorCode> ObjectWriter::Commit(
+    std::span<const std::unique_ptr<Reservation>> reservations, const CallContext& call) {
   std::vector<PendingObject*> objects;
   uint64_t bytes = 0;
   for (const std::unique_ptr<Reservation>& reservation : reservations) {

@@ -49,7 +49,7 @@ class ObjectWriter {
                                                     const ReplicateConfig& config,
                                                     const CallContext& call,
                                                     std::vector<ErrorCode>* codes);
-  std::vector<ErrorCode> Commit(std::vector<std::unique_ptr<Reservation>> reservations,
+  std::vector<ErrorCode> Commit(std::span<const std::unique_ptr<Reservation>> reservations,
                                 const CallContext& call);
   std::vector<ErrorCode> Put(std::span<const std::string> keys, std::span<const Parts> values,
                              const ReplicateConfig& config, TimePoint deadline);

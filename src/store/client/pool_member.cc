@@ -168,7 +168,7 @@ std::vector<std::unique_ptr<Reservation>> PoolMember::Reserve(std::span<const st
 
 std::vector<ErrorCode> PoolMember::Commit(std::vector<std::unique_ptr<Reservation>> reservations,
                                           const CallContext& call) {
-  return writer_->Commit(std::move(reservations), call);
+  return writer_->Commit(reservations, call);
 }
 
 std::vector<PoolMember::Lookup> PoolMember::AskMaster(std::span<const std::string> keys,
@@ -272,6 +272,7 @@ std::vector<std::unique_ptr<ReadHandle>> PoolMember::ReadSome(
     // have been put under its key; or all of it is lost, which the master has now been told.
     if (stale.empty() || attempt == kMostAttempts) break;
     std::vector<std::string> again;
+    again.reserve(stale.size());
     for (const size_t i : stale) again.push_back(keys[i]);
     lookups = AskMaster(again, deadline);
     left = stale;

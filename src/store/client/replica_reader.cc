@@ -85,6 +85,7 @@ void ReplicaReader::ReadOwn(const std::vector<Attempt>& attempts) {
 void ReplicaReader::ReadMapped(const std::vector<Attempt>& attempts, TimePoint deadline) {
   const TimePoint give_up = std::min(deadline, Clock::Real().Now() + options_.silence);
   std::vector<transfer::Extent> extents;
+  extents.reserve(attempts.size());
   for (const Attempt& attempt : attempts) extents.push_back(attempt.replica.extent);
   auto pinned = Pin(attempts[0].replica.segment->fd_socket(), extents, give_up);
   for (size_t i = 0; i < attempts.size(); ++i) {
