@@ -121,7 +121,8 @@ absl::StatusOr<std::shared_ptr<DiskTier::Disk>> DiskTier::TryOpen(const proto::O
   if (capacity == 0) {
     ASSIGN_OR_RETURN(capacity, DefaultCapacity(directory.path()));
   }
-  if (capacity < kLeastCapacity) {
+  // What was there is served, and its removals are confirmed, however full the disk is by now.
+  if (capacity < kLeastCapacity && directory.is_new()) {
     return absl::ResourceExhaustedError(
         fmt::format("there is room for {} bytes, and {} are the least", capacity, kLeastCapacity));
   }

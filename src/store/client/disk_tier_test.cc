@@ -23,11 +23,15 @@ constexpr size_t kSize = 5000;
 /// A disk whose objects are named by their generation.
 class DiskTierTest : public ::testing::Test {
  protected:
-  void Open(const std::string& host = "host") {
+  void Open(const std::string& host = "host") { ASSERT_TRUE(OpenWithRoom(0, host)); }
+  /// Whether it could be; 0 is half of what is free.
+  bool OpenWithRoom(uint64_t capacity, const std::string& host = "host") {
     tier_.reset();
     tier_ = MakeTier(host);
-    tier_->Open(Where(directory_.path()));
-    ASSERT_TRUE(tier_->AwaitOpen(In(seconds(20))));
+    proto::Offload where = Where(directory_.path());
+    where.set_capacity_bytes(capacity);
+    tier_->Open(where);
+    return tier_->AwaitOpen(In(seconds(20)));
   }
   std::unique_ptr<DiskTier> MakeTier(const std::string& host) {
     return std::make_unique<DiskTier>(
@@ -88,6 +92,17 @@ class DiskTierTest : public ::testing::Test {
   testing::FaultyIo* io_ = nullptr;
   std::unique_ptr<DiskTier> tier_;
 };
+
+TEST_F(DiskTierTest, ADiskThatIsFullByNowStillGivesWhatIsThere) {
+  EXPECT_FALSE(OpenWithRoom(1000, "another host"));
+  Open();
+  ASSERT_EQ(Store({1}).stored, (std::vector<uint64_t>{1}));
+  ASSERT_TRUE(OpenWithRoom(1000));
+  EXPECT_TRUE(Gives(1));
+  EXPECT_TRUE(Store({2}).stored.empty());
+  EXPECT_TRUE(Remove({1}).ok());
+  EXPECT_TRUE(OpenWithRoom(1000)) << "the master may wait to hear that it is empty";
+}
 
 TEST_F(DiskTierTest, GivesBackWhatItStoredAlsoToALaterProcess) {
   Open();

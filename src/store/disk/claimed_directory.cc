@@ -35,9 +35,10 @@ absl::Status Failed(const std::string& path) {
 }
 
 /// The lock file's content, which is the directory's id; made if it is not there yet.
-absl::StatusOr<std::string> ReadId(int fd, const std::string& path) {
+absl::StatusOr<std::string> ReadId(int fd, const std::string& path, bool& is_new) {
   std::string id(kIdLength, '\0');
-  if (pread(fd, id.data(), id.size(), 0) == static_cast<ssize_t>(id.size())) return id;
+  is_new = pread(fd, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size());
+  if (!is_new) return id;
   std::array<uint8_t, kIdLength / 2> bytes{};
   (void)!getrandom(bytes.data(), bytes.size(), 0);  // cannot fall short for so few bytes
   id = ToHex(bytes);
@@ -64,8 +65,9 @@ absl::StatusOr<ClaimedDirectory> ClaimedDirectory::Claim(const std::string& root
       if (errno == EWOULDBLOCK) continue;
       return Failed(lock_path);
     }
-    ASSIGN_OR_RETURN(std::string id, ReadId(lock.get(), lock_path));
-    return ClaimedDirectory(path, std::move(id), std::move(lock));
+    bool is_new = false;
+    ASSIGN_OR_RETURN(std::string id, ReadId(lock.get(), lock_path, is_new));
+    return ClaimedDirectory(path, std::move(id), is_new, std::move(lock));
   }
   return absl::ResourceExhaustedError(fmt::format("all of {}/{}-* are in use", root, name));
 }

@@ -19,12 +19,15 @@ class ClaimedDirectory {
   const std::string& path() const { return path_; }
   /// Random, made with the directory; names it for as long as it exists.
   const std::string& id() const { return id_; }
+  /// Whether this claim made it: no master knows its id yet.
+  bool is_new() const { return is_new_; }
 
  private:
-  ClaimedDirectory(std::string path, std::string id, ScopedFd lock)
-      : path_(std::move(path)), id_(std::move(id)), lock_(std::move(lock)) {}
+  ClaimedDirectory(std::string path, std::string id, bool is_new, ScopedFd lock)
+      : path_(std::move(path)), id_(std::move(id)), is_new_(is_new), lock_(std::move(lock)) {}
 
   std::string path_, id_;
+  bool is_new_;
   ScopedFd lock_;
 };
 

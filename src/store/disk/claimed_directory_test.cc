@@ -19,6 +19,7 @@ TEST(ClaimedDirectory, IsSharedByNobodyAndFoundAgain) {
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_NE(first->path(), second->path());
   EXPECT_NE(first->id(), second->id());
+  EXPECT_TRUE(first->is_new());
 
   const std::string path = first->path(), id = first->id();
   { const ClaimedDirectory gone = *std::move(first); }
@@ -26,6 +27,7 @@ TEST(ClaimedDirectory, IsSharedByNobodyAndFoundAgain) {
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->path(), path);
   EXPECT_EQ(again->id(), id);
+  EXPECT_FALSE(again->is_new());
 }
 
 TEST(ClaimedDirectory, TakesAnyName) {
