@@ -22,6 +22,10 @@ class AwakeWaiter {
   const bool may_wait_;
 };
 
+/// The calls of a batch of small objects, their messages, and what is done between two of them take
+/// less: for so long it is worth it to wait awake.
+inline constexpr Duration kPrompt = std::chrono::microseconds(300);
+
 /// Calls `done` until it returns true or `until` has passed, giving way to threads that want the
 /// processor (sched_yield); returns at once where too many others wait like this.
 template <typename Done>

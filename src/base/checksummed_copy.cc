@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -64,6 +65,10 @@ void CopyWithChecksum(std::span<std::byte> to, std::span<const std::byte> from,
     checksum.Update(piece);
   }
   if (streaming) FinishStreaming();
+}
+
+int CopyThreadCount() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostCopyThreads);
 }
 
 }  // namespace tandem

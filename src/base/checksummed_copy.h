@@ -14,4 +14,9 @@ namespace tandem {
 void CopyWithChecksum(std::span<std::byte> to, std::span<const std::byte> from,
                       StreamingChecksum& checksum);
 
+/// Few threads that copy at the same time reach what memory gives: one for each core up to
+/// kMostCopyThreads.
+inline constexpr int kMostCopyThreads = 4;
+int CopyThreadCount();
+
 }  // namespace tandem

@@ -57,11 +57,12 @@ absl::StatusOr<WritableBytes> OpenForWrite(ExtentHost& host, const RequestHeader
   return opened;
 }
 
-absl::StatusOr<std::vector<std::byte>> Put(ExtentHost& host, std::span<const std::byte> body) {
+absl::StatusOr<ReadableBytes> Put(ExtentHost& host, std::span<const std::byte> body) {
   ASSIGN_OR_RETURN(const std::vector<ReceivedPut> puts, UnpackPuts(body));
   std::vector<absl::StatusCode> codes;
   for (const ReceivedPut& put : puts) codes.push_back(PutOne(host, put).code());
-  return PackAnswers(codes);
+  auto answers = std::make_shared<const std::vector<std::byte>>(PackAnswers(codes));
+  return ReadableBytes{*answers, answers};
 }
 
 absl::Status Perform(ExtentHost& host, const RequestHeader& request,

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <span>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "transfer/extent_host.h"
@@ -23,7 +22,7 @@ void ReadFromDisk(ExtentHost& host, const RequestHeader& request,
 absl::StatusOr<WritableBytes> OpenForWrite(ExtentHost& host, const RequestHeader& request);
 /// The objects of a kPut, from its body: the answers. InvalidArgument for a body that Transport
 /// does not make.
-absl::StatusOr<std::vector<std::byte>> Put(ExtentHost& host, std::span<const std::byte> body);
+absl::StatusOr<ReadableBytes> Put(ExtentHost& host, std::span<const std::byte> body);
 /// A kPublish or kForget with its body. InvalidArgument for one that Transport does not make.
 absl::Status Perform(ExtentHost& host, const RequestHeader& request,
                      std::span<const std::byte> body);

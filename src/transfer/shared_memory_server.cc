@@ -19,13 +19,8 @@ namespace {
 
 // A reader that holds more than this has lost count of what it holds.
 constexpr size_t kMaxPinsPerConnection = 1 << 16;
-constexpr int kMostThreads = 4;
 
 }  // namespace
-
-int SharedMemoryServer::DefaultThreads() {
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
-}
 
 absl::StatusOr<std::unique_ptr<SharedMemoryServer>> SharedMemoryServer::Start(
     std::shared_ptr<const MemoryRegion> region, ExtentHost& host, int threads) {

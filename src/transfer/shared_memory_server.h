@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/checksummed_copy.h"
 #include "base/mutex.h"
 #include "base/scoped_fd.h"
 #include "transfer/extent_host.h"
@@ -26,9 +27,8 @@ class SharedMemoryServer {
  public:
   /// `host` answers on the server's threads and must outlive it.
   static absl::StatusOr<std::unique_ptr<SharedMemoryServer>> Start(
-      std::shared_ptr<const MemoryRegion> region, ExtentHost& host, int threads = DefaultThreads());
-  /// One for each core, but few reach what memory gives.
-  static int DefaultThreads();
+      std::shared_ptr<const MemoryRegion> region, ExtentHost& host,
+      int threads = CopyThreadCount());
   /// Ends all connections; their pins are released.
   ~SharedMemoryServer();
 

@@ -48,7 +48,6 @@ std::vector<absl::StatusOr<uint64_t>> SharedMemoryWriter::Write(std::span<const 
               .results = std::vector<absl::StatusOr<uint64_t>>(writes.size(), 0),
               .packet = {},
               .outstanding = {}};
-  staged_ = freed_ = 0;
   absl::Status status =
       broken_ ? absl::UnavailableError("the connection to a segment's owner is broken")
               : absl::OkStatus();
@@ -89,7 +88,7 @@ absl::Status SharedMemoryWriter::Stage(const StagedWrite& write, size_t index, B
       RETURN_IF_ERROR(Send(batch));
       batch.packet.Add(piece);
     }
-    batch.outstanding.push_back({index, staged_});
+    batch.outstanding.push_back({index, batch.staged});
     if (batch.packet.staged() >= batch.piece) RETURN_IF_ERROR(Send(batch));
     piece.position += piece.length;
   }
@@ -98,14 +97,14 @@ absl::Status SharedMemoryWriter::Stage(const StagedWrite& write, size_t index, B
 
 absl::StatusOr<std::span<std::byte>> SharedMemoryWriter::TakeRoom(uint64_t length, Batch& batch) {
   // Pieces lie in one: what is left at the ring's end is passed over.
-  const uint64_t start = staged_ % batch.ring;
+  const uint64_t start = batch.staged % batch.ring;
   const uint64_t skipped = start + length > batch.ring ? batch.ring - start : 0;
-  while (staged_ + skipped + length - freed_ > batch.ring) {
+  while (batch.staged + skipped + length - batch.freed > batch.ring) {
     RETURN_IF_ERROR(Send(batch));
     RETURN_IF_ERROR(TakeResults(batch));
   }
-  staged_ += skipped + length;
-  return staging_->bytes().subspan((staged_ - length) % batch.ring, length);
+  batch.staged += skipped + length;
+  return staging_->bytes().subspan((batch.staged - length) % batch.ring, length);
 }
 
 absl::Status SharedMemoryWriter::Send(Batch& batch) {
@@ -131,7 +130,7 @@ absl::Status SharedMemoryWriter::TakeResults(Batch& batch) {
     }
     const Outstanding answered = batch.outstanding.front();
     batch.outstanding.pop_front();
-    freed_ = answered.end;
+    batch.freed = answered.end;
     absl::StatusOr<uint64_t>& object = batch.results[answered.write];
     if (result.code != absl::StatusCode::kOk) {
       // Of several failures the first says why.

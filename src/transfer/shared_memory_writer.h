@@ -54,8 +54,9 @@ class SharedMemoryWriter {
   struct Batch {
     TimePoint deadline;
     Duration silence;
-    uint64_t piece;  ///< The most bytes of one.
-    uint64_t ring;   ///< How much of the staging memory is used.
+    uint64_t piece;                  ///< The most bytes of one.
+    uint64_t ring;                   ///< How much of the staging memory is used.
+    uint64_t staged = 0, freed = 0;  ///< Bytes put there, and free again.
     std::vector<absl::StatusOr<uint64_t>> results;
     WritePacket packet;
     std::deque<Outstanding> outstanding;
@@ -69,9 +70,6 @@ class SharedMemoryWriter {
   const ScopedFd socket_;
   const std::unique_ptr<MemoryRegion> staging_;
   bool broken_ = false;
-  // Of the batch under way: bytes staged and bytes free again.
-  uint64_t staged_ = 0;
-  uint64_t freed_ = 0;
 };
 
 }  // namespace tandem::transfer

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "base/checksummed_copy.h"
 #include "base/status.h"
 
 namespace tandem::transfer {
-namespace {
-
-constexpr int kMostWriters = 4;
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<SharedMemoryWriters>> SharedMemoryWriters::Connect(
     const std::string& socket_name, TimePoint deadline) {
@@ -38,7 +34,7 @@ absl::StatusOr<std::unique_ptr<SharedMemoryWriter>> SharedMemoryWriters::Take(Ti
   {
     MutexLock lock(mutex_);
     const bool free = changed_.WaitUntil(mutex_, deadline, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return broken_ || !idle_.empty() || made_ < kMostWriters;
+      return broken_ || !idle_.empty() || made_ < kMostCopyThreads;
     });
     if (!free) {
       return absl::DeadlineExceededError("other writes to the segment's owner did not end");

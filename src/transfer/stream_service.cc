@@ -105,12 +105,7 @@ void StreamService::OnRequest(const RequestFrame& request) {
   if (request.header.kind == RequestKind::kWrite) return ReceiveWrite(request);
   if (request.header.kind == RequestKind::kReadFromDisk) return ReadDisk(request.header);
   if (request.header.kind != RequestKind::kRead) return ReceiveBody(request);
-  absl::StatusOr<ReadableBytes> opened = OpenForRead(host_, request.header);
-  if (opened.ok()) {
-    Reply(request.header.id, absl::StatusCode::kOk, *std::move(opened));
-  } else {
-    Reply(request.header.id, opened.status());
-  }
+  Answer(request.header.id, OpenForRead(host_, request.header));
   Continue();
 }
 
@@ -124,8 +119,7 @@ void StreamService::ReadDisk(const RequestHeader& request) {
                    const std::shared_ptr<StreamService> self = service.lock();
                    if (self == nullptr || self->closed_) return;
                    --self->reading_;
-                   if (!read.ok()) return self->Reply(id, read.status());
-                   self->Reply(id, absl::StatusCode::kOk, *read);
+                   self->Answer(id, read);
                  });
                });
   Continue();
@@ -185,10 +179,9 @@ void StreamService::Reply(uint64_t id, const absl::Status& status) {
   Reply(id, status.code(), ReadableBytes{bytes, std::move(text)});
 }
 
-void StreamService::Answer(uint64_t id, absl::StatusOr<std::vector<std::byte>> answers) {
-  if (!answers.ok()) return Reply(id, answers.status());
-  auto body = std::make_shared<const std::vector<std::byte>>(*std::move(answers));
-  Reply(id, absl::StatusCode::kOk, ReadableBytes{*body, body});
+void StreamService::Answer(uint64_t id, absl::StatusOr<ReadableBytes> bytes) {
+  if (!bytes.ok()) return Reply(id, bytes.status());
+  Reply(id, absl::StatusCode::kOk, *std::move(bytes));
 }
 
 void StreamService::Reply(uint64_t id, absl::StatusCode code, ReadableBytes body) {

@@ -49,7 +49,7 @@ class StreamService : public std::enable_shared_from_this<StreamService> {
   void Discard(const RequestFrame& request, uint64_t rest, const absl::Status& status);
   void ReceiveBody(const RequestFrame& request);
   void Reply(uint64_t id, const absl::Status& status);
-  void Answer(uint64_t id, absl::StatusOr<std::vector<std::byte>> answers);
+  void Answer(uint64_t id, absl::StatusOr<ReadableBytes> bytes);
   void Reply(uint64_t id, absl::StatusCode code, ReadableBytes body);
   void Send();
   /// Reads the next request, unless too many replies wait for the peer to take them.

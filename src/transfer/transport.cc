@@ -10,13 +10,6 @@
 #include "transfer/ucx_transport.h"
 
 namespace tandem::transfer {
-namespace {
-
-// Messages of small objects are answered sooner.
-constexpr Duration kPrompt = std::chrono::microseconds(300);
-
-}  // namespace
-
 absl::Status Transfer::Wait(TimePoint deadline, Duration silence) {
   MutexLock lock(mutex_);
   // Before somebody waits, it may have stood behind others.

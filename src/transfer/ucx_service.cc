@@ -79,7 +79,7 @@ ucs_status_t UcxService::Serve(const ConnectionPointer& connection, const Reques
                                void* data, size_t length, bool rendezvous) {
   switch (request.kind) {
     case RequestKind::kRead:
-      Read(connection, request);
+      Answer(connection, request.id, OpenForRead(host_, request));
       return UCS_OK;
     case RequestKind::kReadFromDisk:
       ReadDisk(connection, request);
@@ -100,12 +100,6 @@ ucs_status_t UcxService::Serve(const ConnectionPointer& connection, const Reques
   return UCS_OK;
 }
 
-void UcxService::Read(const ConnectionPointer& connection, const RequestHeader& request) {
-  absl::StatusOr<ReadableBytes> opened = OpenForRead(host_, request);
-  if (!opened.ok()) return Reply(connection, request.id, opened.status());
-  Reply(connection, request.id, absl::StatusCode::kOk, *std::move(opened));
-}
-
 void UcxService::ReadDisk(const ConnectionPointer& connection, const RequestHeader& request) {
   ReadFromDisk(host_, request,
                [this, mailbox = mailbox_, connection = std::weak_ptr<Connection>(connection),
@@ -113,8 +107,7 @@ void UcxService::ReadDisk(const ConnectionPointer& connection, const RequestHead
                  mailbox->Post([this, connection, id, read] {
                    const ConnectionPointer asker = connection.lock();
                    if (asker == nullptr) return;
-                   if (!read.ok()) return Reply(asker, id, read.status());
-                   Reply(asker, id, absl::StatusCode::kOk, *read);
+                   Answer(asker, id, read);
                  });
                });
 }
@@ -165,10 +158,9 @@ ucs_status_t UcxService::Put(const ConnectionPointer& connection, const RequestH
 }
 
 void UcxService::Answer(const ConnectionPointer& connection, uint64_t id,
-                        absl::StatusOr<std::vector<std::byte>> answers) {
-  if (!answers.ok()) return Reply(connection, id, answers.status());
-  auto body = std::make_shared<const std::vector<std::byte>>(*std::move(answers));
-  Reply(connection, id, absl::StatusCode::kOk, ReadableBytes{*body, body});
+                        absl::StatusOr<ReadableBytes> bytes) {
+  if (!bytes.ok()) return Reply(connection, id, bytes.status());
+  Reply(connection, id, absl::StatusCode::kOk, *std::move(bytes));
 }
 
 void UcxService::Reply(const ConnectionPointer& connection, uint64_t id,

@@ -40,7 +40,6 @@ class UcxService {
   void Drop(ucp_ep_h endpoint);
   ucs_status_t Serve(const ConnectionPointer& connection, const RequestHeader& request, void* data,
                      size_t length, bool rendezvous);
-  void Read(const ConnectionPointer& connection, const RequestHeader& request);
   void ReadDisk(const ConnectionPointer& connection, const RequestHeader& request);
   ucs_status_t Write(const ConnectionPointer& connection, const RequestHeader& request, void* data,
                      size_t length, bool rendezvous);
@@ -48,7 +47,7 @@ class UcxService {
                    size_t length, bool rendezvous);
   void Reply(const ConnectionPointer& connection, uint64_t id, const absl::Status& status);
   void Answer(const ConnectionPointer& connection, uint64_t id,
-              absl::StatusOr<std::vector<std::byte>> answers);
+              absl::StatusOr<ReadableBytes> bytes);
   void Reply(const ConnectionPointer& connection, uint64_t id, absl::StatusCode code,
              ReadableBytes data);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <thread>
 
 namespace tandem::store {
 namespace {
@@ -10,13 +9,8 @@ namespace {
 // Shorter copies are over by the time that a sleeping thread is awake.
 constexpr uint64_t kWorthSharing = 1 << 20;
 constexpr size_t kPiece = 512 << 10;
-constexpr int kMostThreads = 4;
 
 }  // namespace
-
-int CopyThreads::DefaultCount() {
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
-}
 
 int CopyThreads::Sharing(uint64_t bytes) const { return bytes >= kWorthSharing ? threads_ : 1; }
 

@@ -19,9 +19,6 @@ class CopyThreads {
   /// `threads` counts the caller; at least 1.
   explicit CopyThreads(int threads) : threads_(threads) {}
 
-  /// As many as a client has by default: few reach what memory gives.
-  static int DefaultCount();
-
   /// How many threads copies of so many bytes in all are worth.
   int Sharing(uint64_t bytes) const;
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "base/checksummed_copy.h"
 #include "store/client/copy_threads.h"
 #include "store/client/disk_tier.h"
 #include "store/client/found_objects.h"
@@ -112,7 +113,7 @@ class PoolMember : public StoreClient {
   TransferCounters counters_;
   FoundObjects found_;
   LocalBuffers buffers_;
-  CopyThreads copy_threads_{CopyThreads::DefaultCount()};
+  CopyThreads copy_threads_{CopyThreadCount()};
   PeerMappings mappings_;
   std::string segment_name_;  // const once joined
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/durable_file.h"
 #include "base/hash.h"
 #include "base/scoped_fd.h"
 #include "base/status.h"
@@ -35,21 +36,10 @@ absl::Status Failed(const std::string& path) {
   return absl::ErrnoToStatus(errno, fmt::format("cannot write {}", path));
 }
 
-/// Has the directory's names outlive a crash of the machine.
-absl::Status SyncDirectory(const std::string& path) {
-  const ScopedFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid() || fsync(directory.get()) != 0) return Failed(path);
-  return absl::OkStatus();
-}
-
 absl::Status WriteFile(const std::string& path, const std::string& bytes) {
   const ScopedFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file.valid()) return Failed(path);
-  errno = ENOSPC;  // what a write that falls short does not say
-  if (write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
-      fdatasync(file.get()) != 0) {
-    return Failed(path);
-  }
+  if (!WriteAll(file.get(), BytesOf(bytes)) || fdatasync(file.get()) != 0) return Failed(path);
   return absl::OkStatus();
 }
 
@@ -93,10 +83,10 @@ absl::Status WriteHeardThrough(const std::string& directory, const HeardThrough&
   }
   const std::string path = directory + "/heard", successor = path + ".new";
   // A deleted file that a crash brings back has objects that this would vouch for.
-  RETURN_IF_ERROR(SyncDirectory(directory));
+  if (!SyncDirectory(directory)) return Failed(directory);
   RETURN_IF_ERROR(WriteFile(successor, PackHeardThrough(heard)));
   if (std::rename(successor.c_str(), path.c_str()) != 0) return Failed(path);
-  return SyncDirectory(directory);
+  return SyncDirectory(directory) ? absl::OkStatus() : Failed(directory);
 }
 
 }  // namespace tandem::store

@@ -17,6 +17,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "base/durable_file.h"
 #include "base/hash.h"
 #include "base/status.h"
 
@@ -40,26 +41,10 @@ absl::Status Failed(const std::string& what, const std::string& path) {
   return absl::UnavailableError(fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
 }
 
-bool WriteAll(int fd, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return true;
-}
-
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(fmt::format("{} is not there", path));
   return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-/// Names of files reach the disk with their directory.
-void SyncDirectory(const std::string& path) {
-  const ScopedFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.valid()) fsync(directory.get());
 }
 
 }  // namespace

@@ -21,8 +21,6 @@ struct FrameHeader {
 };
 static_assert(sizeof(FrameHeader) == kFrameHeaderBytes);
 
-// The calls of a batch of small objects, and what is done between two of them, take less.
-constexpr Duration kPrompt = std::chrono::microseconds(300);
 // A batch has two calls or more, of which the first is late.
 constexpr int kMostLate = 3;
 
