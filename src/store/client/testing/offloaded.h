@@ -46,15 +46,23 @@ class OffloadedTest : public ::testing::Test {
                                       return io;
                                     });
   }
-  /// Puts objects, each once its forerunners are where they belong.
-  static void Put(Member& owner, int count) {
+  /// Puts objects, each once the master knows that its forerunners are where they belong.
+  void Put(Member& owner, int count) {
     for (int i = 0; i < count; ++i) {
       ASSERT_EQ(owner.Put(Key(i), Value(i)), kOk) << i;
+      const int on_disk = i + 1 - kInMemory;
       ASSERT_TRUE(Eventually([&] {
-        return static_cast<int>(owner->OnDisk().size()) >= i + 1 - kInMemory;
+        return on_disk <= 0 || StoredBytes() >= static_cast<uint64_t>(on_disk) * kObject;
       })) << i
           << ": " << owner->OnDisk().size();
     }
+  }
+  /// What all owners have told the master to be on disk.
+  uint64_t StoredBytes() {
+    const auto segments = master_->Connect()->ListSegments({}, In(std::chrono::seconds(20)));
+    uint64_t bytes = 0;
+    for (const uint64_t stored : segments->disk_used()) bytes += stored;
+    return bytes;
   }
   static bool HasOnDisk(Member& owner, const std::string& key) {
     return std::ranges::any_of(owner->OnDisk(),
