@@ -1,5 +1,7 @@
 #include "engine/engine_loop.h"
 
+#include <absl/synchronization/notification.h>
+#include <absl/time/time.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -111,10 +113,19 @@ TEST_F(EngineLoopTest, RefusesWhatCannotRun) {
   Inbox inbox;
   EXPECT_EQ(loop->Submit(Request("a", 1000), inbox.callback()).code(),
             absl::StatusCode::kInvalidArgument);
-  ASSERT_TRUE(loop->Submit(Request("a", 900), inbox.callback()).ok());
+  // Its own callback holds it, so that it cannot have ended before it is sent again.
+  absl::Notification sent_again;
+  ASSERT_TRUE(loop->Submit(Request("a", 900),
+                           [&](const EngineOutput& output) {
+                             EXPECT_TRUE(sent_again.WaitForNotificationWithTimeout(
+                                 absl::FromChrono(kPatience)));
+                             inbox.callback()(output);
+                           })
+                  .ok());
   EXPECT_EQ(loop->Submit(Request("a", 2), inbox.callback()).code(),
             absl::StatusCode::kInvalidArgument)
       << "in flight already";
+  sent_again.Notify();
   EXPECT_TRUE(inbox.WaitForEnd());
 }
 
