@@ -13,8 +13,8 @@
 #include "base/scoped_fd.h"
 #include "base/status.h"
 #include "store/proto/call_server.h"
-#include "store/proto/local_socket.h"
 #include "store/proto/grpc_setup.h"
+#include "store/proto/local_socket.h"
 #include "store/proto/message_limits.h"
 #include "store/proto/remote_socket.h"
 #include "store/proto/store.grpc.pb.h"
@@ -140,6 +140,10 @@ class GrpcMaster final : public proto::Master::Service {
         return AnswerHot("get_replica_list", &Master::GetReplicas, request);
       case HotCall::kExist:
         return AnswerHot("exist_key", &Master::Exist, request);
+      case HotCall::kRemove:
+        return AnswerHot("remove", &Master::Remove, request);
+      case HotCall::kPing:
+        return AnswerHot("ping", &Master::Ping, request);
     }
     return absl::UnimplementedError("no such call");
   }

@@ -11,9 +11,16 @@
 
 namespace tandem::store {
 
-/// The calls on the path of every put and get, which also go over plain sockets: in a fraction of
-/// the time that gRPC takes. All else goes over gRPC.
-enum class HotCall : uint32_t { kPutStart = 1, kPutEnd = 2, kGetReplicas = 3, kExist = 4 };
+/// The calls on the path of every put, get and removal, which also go over plain sockets: in a
+/// fraction of the time that gRPC takes. All else goes over gRPC.
+enum class HotCall : uint32_t {
+  kPutStart = 1,
+  kPutEnd = 2,
+  kGetReplicas = 3,
+  kExist = 4,
+  kRemove = 5,
+  kPing = 6,
+};
 
 /// A message on such a socket: a call with its request, or a status code with the response or the
 /// error's text. Requests and responses are the protobuf messages of store.proto.

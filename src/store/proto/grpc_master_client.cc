@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "store/proto/call_channel.h"
 #include "store/proto/grpc_setup.h"
@@ -111,7 +112,7 @@ class GrpcMasterClient : public MasterClient {
   }
   absl::StatusOr<proto::PingResponse> Ping(const proto::PingRequest& request,
                                            TimePoint deadline) override {
-    auto response = Call(&proto::Master::Stub::Ping, request, deadline);
+    auto response = Call(HotCall::kPing, &proto::Master::Stub::Ping, request, deadline);
     // Connections are made only while somebody waits for one; gRPC by itself looks after them every
     // five seconds.
     if (absl::IsUnavailable(response.status())) {
@@ -152,7 +153,7 @@ class GrpcMasterClient : public MasterClient {
   }
   absl::StatusOr<proto::RemoveResponse> Remove(const proto::RemoveRequest& request,
                                                TimePoint deadline) override {
-    return Call(&proto::Master::Stub::Remove, request, deadline);
+    return Call(HotCall::kRemove, &proto::Master::Stub::Remove, request, deadline);
   }
   absl::StatusOr<proto::RemoveManyResponse> RemoveByRegex(
       const proto::RemoveByRegexRequest& request, TimePoint deadline) override {
@@ -198,6 +199,24 @@ class GrpcMasterClient : public MasterClient {
       }
     }
 
+    /// Whether an answer that did not come over gRPC says that calls are to follow which do: its
+    /// connection to an earlier life of the master may stand as if nothing had happened, and is
+    /// made anew by asking there once more.
+    template <typename Response>
+    bool IsNews(const Response&) {
+      return false;
+    }
+    bool IsNews(const proto::PingResponse& response) {
+      MutexLock lock(mutex);
+      return response.mount_again() || response.epoch() != epoch;
+    }
+    template <typename Response>
+    void Note(const Response&) {}
+    void Note(const proto::PingResponse& response) {
+      MutexLock lock(mutex);
+      epoch = response.epoch();
+    }
+
     const std::string address;
     CallChannel local;  ///< Of this host.
     RemoteConnector connector;
@@ -205,7 +224,16 @@ class GrpcMasterClient : public MasterClient {
     const std::shared_ptr<grpc::Channel> channel;
     const std::unique_ptr<proto::Master::Stub> stub;
     std::atomic<bool> answered = false;
+    Mutex mutex;
+    std::string epoch ABSL_GUARDED_BY(mutex);  ///< Of the last ping that gRPC carried.
   };
+
+  /// The first call of all goes over gRPC, which finds out whether the two ends agree on TLS and
+  /// the token, and so do pings while gRPC is not connected: they have it connect.
+  static bool GoesBeside(OneMaster& master, HotCall call) {
+    if (!master.answered.load(std::memory_order_relaxed)) return false;
+    return call != HotCall::kPing || master.channel->GetState(true) == GRPC_CHANNEL_READY;
+  }
 
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (proto::Master::Stub::*method)(grpc::ClientContext*,
@@ -254,13 +282,14 @@ class GrpcMasterClient : public MasterClient {
                                                                               Response*),
                                   const Request& request, TimePoint deadline) {
     Response response;
-    if (hot.has_value()) {
+    if (hot.has_value() && GoesBeside(master, *hot)) {
       const std::string bytes = request.SerializeAsString();
       auto reply = master.local.Call(*hot, bytes, deadline);
       if (!reply.has_value()) reply = master.remote.Call(*hot, bytes, deadline);
       if (reply.has_value() && !reply->ok()) return reply->status();
-      if (reply.has_value() && response.ParseFromString(**reply)) return response;
-      if (reply.has_value()) {
+      const bool parsed = reply.has_value() && response.ParseFromString(**reply);
+      if (parsed && !master.IsNews(response)) return response;
+      if (reply.has_value() && !parsed) {
         return absl::UnavailableError(
             absl::StrCat("master at ", master.address, ": sent nonsense"));
       }
@@ -273,6 +302,7 @@ class GrpcMasterClient : public MasterClient {
     const grpc::Status status = (master.stub.get()->*method)(&context, request, &response);
     if (status.ok()) {
       master.answered.store(true, std::memory_order_relaxed);
+      master.Note(response);
       if (credentials_.tls == nullptr) master.LearnPort(context);
       return response;
     }

@@ -4,8 +4,14 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
 #include "base/scoped_fd.h"
+#include "store/proto/call_server.h"
 #include "store/proto/error_code.h"
+#include "store/proto/local_socket.h"
 #include "store/proto/master_client.h"
 #include "store/proto/store.grpc.pb.h"
 
@@ -14,6 +20,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 TimePoint In(Duration duration) { return Clock::Real().Now() + duration; }
 
@@ -137,6 +145,80 @@ TEST(GrpcMasterClient, FindsAMasterThatCameBackByPingsAlone) {
   while (!Ping(*client, "a").ok()) ++pings;
   // Not by asking without a pause, which would be thousands of them.
   EXPECT_LT(pings, 20);
+}
+
+/// The socket on which a master takes calls of this host, as a master of one life that answers
+/// everything with nothing.
+class SocketOfMaster {
+ public:
+  SocketOfMaster(int port, std::string epoch)
+      : epoch_(std::move(epoch)),
+        server_(
+            *ListenLocally(LocalSocketNames("127.0.0.1", port).front()),
+            [](const ScopedFd&) { return true; },
+            [this](HotCall call, const std::string&) { return Answer(call); }) {}
+
+  /// Since it was asked last.
+  std::vector<HotCall> TakeCalls() {
+    MutexLock lock(mutex_);
+    return std::exchange(calls_, {});
+  }
+
+ private:
+  std::string Answer(HotCall call) {
+    MutexLock lock(mutex_);
+    calls_.push_back(call);
+    proto::PingResponse response;
+    if (call == HotCall::kPing) response.set_epoch(epoch_);
+    return response.SerializeAsString();
+  }
+
+  const std::string epoch_;
+  Mutex mutex_;
+  std::vector<HotCall> calls_ ABSL_GUARDED_BY(mutex_);
+  CallServer server_;
+};
+
+TEST(GrpcMasterClient, CallsOverTheSocketOfThisHostOnceGrpcHasLetItIn) {
+  EchoMaster master(0);
+  SocketOfMaster socket(master.port(), "a");
+  const auto client = *MasterClient::Connect(Address(master.port()));
+  EXPECT_TRUE(absl::IsUnimplemented(client->Exist({}, In(seconds(20))).status()));
+  EXPECT_EQ(Ping(*client, "a")->epoch(), "a");
+  EXPECT_THAT(socket.TakeCalls(), IsEmpty());
+  EXPECT_EQ(Ping(*client, "b")->epoch(), "a");
+  EXPECT_TRUE(client->PutStart({}, In(seconds(20))).ok());
+  EXPECT_TRUE(client->PutEnd({}, In(seconds(20))).ok());
+  EXPECT_TRUE(client->GetReplicas({}, In(seconds(20))).ok());
+  EXPECT_TRUE(client->Exist({}, In(seconds(20))).ok());
+  EXPECT_TRUE(client->Remove({}, In(seconds(20))).ok());
+  EXPECT_TRUE(absl::IsUnimplemented(client->RemoveAll({}, In(seconds(20))).status()));
+  EXPECT_THAT(socket.TakeCalls(),
+              ElementsAre(HotCall::kPing, HotCall::kPutStart, HotCall::kPutEnd,
+                          HotCall::kGetReplicas, HotCall::kExist, HotCall::kRemove));
+}
+
+TEST(GrpcMasterClient, HearsOfAnotherLifeOverGrpc) {
+  auto master = std::make_unique<EchoMaster>(0);
+  const int port = master->port();
+  auto socket = std::make_unique<SocketOfMaster>(port, "a");
+  const auto client = *MasterClient::Connect(Address(port));
+  EXPECT_EQ(Ping(*client, "a")->epoch(), "a");
+  EXPECT_EQ(Ping(*client, "a")->epoch(), "a");
+  EXPECT_THAT(socket->TakeCalls(), ElementsAre(HotCall::kPing));
+  // The next one is there before gRPC has noticed anything.
+  socket.reset();
+  socket = std::make_unique<SocketOfMaster>(port, "b");
+  EXPECT_EQ(Ping(*client, "gRPC's")->epoch(), "gRPC's");
+  EXPECT_THAT(socket->TakeCalls(), ElementsAre(HotCall::kPing));
+  EXPECT_EQ(Ping(*client, "b")->epoch(), "b");  // by gRPC as well
+  EXPECT_EQ(Ping(*client, "")->epoch(), "b");
+  EXPECT_THAT(socket->TakeCalls(), ElementsAre(HotCall::kPing, HotCall::kPing));
+  // As long as gRPC is not connected it is what pings are for.
+  master.reset();
+  EXPECT_TRUE(absl::IsUnavailable(client->RemoveAll({}, In(seconds(20))).status()));
+  EXPECT_TRUE(absl::IsUnavailable(Ping(*client, "b").status()));
+  EXPECT_THAT(socket->TakeCalls(), IsEmpty());
 }
 
 TEST(GrpcMasterClient, RefusesAWrongAddress) {
