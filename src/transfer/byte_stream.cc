@@ -8,10 +8,14 @@
 #include <cstring>
 #include <utility>
 
+#include "transfer/send_buffer.h"
+
 namespace tandem::transfer {
 namespace {
 
 namespace asio = boost::asio;
+
+constexpr size_t kLongBytes = 256 << 10;
 
 /// All of a write in as few calls as the system takes: Asio's own condition cuts it at 64 KiB.
 size_t All(const ByteStream::ErrorCode& error, size_t) { return error ? 0 : SIZE_MAX; }
@@ -103,6 +107,9 @@ void ByteStream::Receive() {
 }
 
 void ByteStream::Write(const std::vector<asio::const_buffer>& buffers, Handler done) {
+  if (!limited_ && asio::buffer_size(buffers) >= kLongBytes) {
+    limited_ = LimitSendBuffer(socket_.native_handle());
+  }
   if (tls_ != nullptr) return tls_->Write(buffers, std::move(done));
   asio::async_write(socket_, buffers, All,
                     [done = std::move(done)](const ErrorCode& error, size_t) { done(error); });

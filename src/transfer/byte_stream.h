@@ -57,6 +57,7 @@ class ByteStream {
   std::span<std::byte> wanted_;           // what is left to fill
   Handler done_;                          // of the read under way
   bool delivering_ = false;
+  bool limited_ = false;              // see LimitSendBuffer
   std::span<const std::byte> ahead_;  // arrived, and not yet asked for; not with TLS
   std::array<std::byte, kReadAheadBytes> read_ahead_;
 };
