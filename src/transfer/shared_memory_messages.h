@@ -10,6 +10,9 @@ namespace tandem::transfer {
 /// packet. Both ends run on one machine, so values stand as they do in memory.
 inline constexpr uint64_t kSharedMemoryMagic = 0x7461'6e64'656d'0001;  // "tandem", version 1
 inline constexpr size_t kMaxPinsPerPacket = 128;
+/// Of one reader at the same time: what is pinned takes memory of the owner, which tells the master
+/// of it again and again.
+inline constexpr size_t kMaxPinsPerConnection = 1 << 18;
 
 /// From the owner at first, together with the descriptor of its memory.
 struct SharedMemoryHello {
@@ -36,7 +39,7 @@ struct PinRequest {
 
 /// From the owner, to a pin request: which of its items are pinned, in their order.
 struct PinReply {
-  enum Answer : uint8_t { kNotThere = 0, kPinned = 1, kNotNow = 2 };
+  enum Answer : uint8_t { kNotThere = 0, kPinned = 1, kNotNow = 2, kTooMany = 3 };
   uint64_t first_id = 0;  ///< Id of the request's first item.
   uint32_t count = 0;
   uint8_t answers[kMaxPinsPerPacket] = {};

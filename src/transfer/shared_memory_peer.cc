@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "transfer/unix_socket.h"
 
@@ -76,8 +77,9 @@ absl::Status SharedMemoryPeer::PinSome(std::span<const Extent> extents, TimePoin
     for (uint32_t i = 0; i < request.count; ++i) request.items[i] = {next_id_++, extents[i]};
   }
   const uint64_t first_id = request.items[0].id;
-  RETURN_IF_ERROR(
-      SendPacket(socket_, std::as_bytes(std::span(&request, 1)).first(request.packet_size())));
+  // What was let go of before may have filled the socket.
+  RETURN_IF_ERROR(SendPacketBy(deadline, socket_,
+                               std::as_bytes(std::span(&request, 1)).first(request.packet_size())));
   PinReply reply;
   const absl::Status status = WaitForReply(first_id, deadline, reply);
   if (!status.ok()) {
@@ -91,6 +93,12 @@ absl::Status SharedMemoryPeer::PinSome(std::span<const Extent> extents, TimePoin
       // Not kUnavailable: the connection is as good as before.
       results.push_back(absl::FailedPreconditionError(
           "the owner has been out of the master's reach for too long"));
+      continue;
+    }
+    if (reply.answers[i] == PinReply::kTooMany) {
+      results.push_back(absl::ResourceExhaustedError(
+          absl::StrCat("this process holds ", kMaxPinsPerConnection,
+                       " objects of one owner, and no more are pinned for it")));
       continue;
     }
     if (reply.answers[i] != PinReply::kPinned) {

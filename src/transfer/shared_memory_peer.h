@@ -27,8 +27,8 @@ class SharedMemoryPeer : public std::enable_shared_from_this<SharedMemoryPeer> {
 
   /// Pins extents and gives their bytes in the mapping, in the order asked; one round trip for 128
   /// of them. Each stays pinned as long as its result is held. NotFound for what the owner no
-  /// longer holds; Unavailable once the connection has ended, be the owner gone or not;
-  /// DeadlineExceeded if it does not answer.
+  /// longer holds; ResourceExhausted beyond kMaxPinsPerConnection; Unavailable once the connection
+  /// has ended, be the owner gone or not; DeadlineExceeded if it does not answer.
   std::vector<absl::StatusOr<ReadableBytes>> Pin(const std::vector<Extent>& extents,
                                                  TimePoint deadline);
 

@@ -15,12 +15,6 @@
 #include "transfer/unix_socket.h"
 
 namespace tandem::transfer {
-namespace {
-
-// A reader that holds more than this has lost count of what it holds.
-constexpr size_t kMaxPinsPerConnection = 1 << 16;
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<SharedMemoryServer>> SharedMemoryServer::Start(
     std::shared_ptr<const MemoryRegion> region, ExtentHost& host, int threads) {
@@ -128,11 +122,13 @@ bool SharedMemoryServer::Write(Connection& connection, std::span<const std::byte
 }
 
 bool SharedMemoryServer::Pin(Connection& connection, const PinRequest& request) {
-  if (request.count == 0 || connection.pins.size() + request.count > kMaxPinsPerConnection) {
-    return false;
-  }
+  if (request.count == 0) return false;
   PinReply reply{.first_id = request.items[0].id, .count = request.count};
   for (uint32_t i = 0; i < request.count; ++i) {
+    if (connection.pins.size() == kMaxPinsPerConnection) {
+      reply.answers[i] = PinReply::kTooMany;
+      continue;
+    }
     auto opened = host_.OpenForRead(request.items[i].extent);
     if (absl::IsUnavailable(opened.status())) reply.answers[i] = PinReply::kNotNow;
     if (!opened.ok()) continue;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <future>
 #include <set>
 
 #include "transfer/shared_memory_peer.h"
@@ -26,6 +27,7 @@ class CountingHost : public ExtentHost {
     ++holds_[extent.generation];
     return ReadableBytes{{}, std::shared_ptr<const void>(this, [this, extent](const void*) {
                            MutexLock lock(mutex_);
+                           changed_.WaitUntil(mutex_, In(seconds(20)), [&] { return !held_up_; });
                            --holds_[extent.generation];
                            changed_.NotifyAll();
                          })};
@@ -41,6 +43,10 @@ class CountingHost : public ExtentHost {
   }
   void Forget(const Extent&) override {}
 
+  /// Has whoever lets go of something wait.
+  void HoldReleases() { SetHeldUp(true); }
+  void LetReleasesThrough() { SetHeldUp(false); }
+
   int holds(uint64_t generation) {
     MutexLock lock(mutex_);
     return holds_[generation];
@@ -51,8 +57,15 @@ class CountingHost : public ExtentHost {
   }
 
  private:
+  void SetHeldUp(bool held_up) {
+    MutexLock lock(mutex_);
+    held_up_ = held_up;
+    changed_.NotifyAll();
+  }
+
   Mutex mutex_;
   CondVar changed_;
+  bool held_up_ = false;
   std::map<uint64_t, int> holds_;
 };
 
@@ -101,6 +114,31 @@ TEST_F(SharedMemoryTest, TakesMorePinsThanFitAPacket) {
     peer_->Flush();
   }
   EXPECT_EQ(host_.holds(1), 0);
+}
+
+TEST_F(SharedMemoryTest, WaitsWhileTheOwnerIsBusyWithWhatWasLetGo) {
+  auto pinned = peer_->Pin(std::vector<Extent>(5000, Extent{0, 8, 1}), In(seconds(10)));
+  host_.HoldReleases();
+  pinned.clear();  // far more than the socket holds
+  EXPECT_TRUE(absl::IsDeadlineExceeded(peer_->Pin({{0, 8, 2}}, In(milliseconds(20)))[0].status()));
+  auto waiting = std::async(std::launch::async, [&] {
+    return peer_->Pin({{0, 8, 3}}, In(seconds(10)))[0].ok();
+  });
+  host_.LetReleasesThrough();
+  EXPECT_TRUE(waiting.get());
+}
+
+TEST_F(SharedMemoryTest, OneReaderDoesNotPinWithoutEnd) {
+  const std::vector<Extent> extents(kMaxPinsPerConnection + 1, Extent{0, 8, 1});
+  auto pinned = peer_->Pin(extents, In(seconds(60)));
+  EXPECT_TRUE(absl::IsResourceExhausted(pinned.back().status())) << pinned.back().status();
+  pinned.pop_back();
+  for (const auto& pin : pinned) ASSERT_TRUE(pin.ok());
+  EXPECT_EQ(host_.holds(1), static_cast<int>(kMaxPinsPerConnection));
+  // What it holds stays, and room for more comes with what it lets go.
+  pinned.pop_back();
+  EXPECT_TRUE(peer_->Pin({{0, 8, 2}}, In(seconds(60)))[0].ok());
+  EXPECT_FALSE(peer_->broken());
 }
 
 TEST_F(SharedMemoryTest, AReaderThatIsGoneHoldsNothing) {

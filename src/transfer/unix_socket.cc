@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/awake_wait.h"
+
 namespace tandem::transfer {
 namespace {
 
@@ -21,11 +23,11 @@ sockaddr_un AbstractAddress(const std::string& name, socklen_t* length) {
   return address;
 }
 
-bool WaitReadable(int fd, TimePoint deadline) {
+bool WaitFor(short events, int fd, TimePoint deadline) {
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd waited{fd, POLLIN, 0};
+    pollfd waited{fd, events, 0};
     const int ready =
         poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60000)));
     if (ready > 0) return true;
@@ -113,6 +115,25 @@ absl::Status SendPacket(const ScopedFd& socket, std::span<const std::byte> packe
       fmt::format("the connection to a segment broke: {}", strerror(errno)));
 }
 
+absl::Status SendPacketBy(TimePoint deadline, const ScopedFd& socket,
+                          std::span<const std::byte> packet) {
+  absl::Status sent = SendPacket(socket, packet);
+  while (absl::IsResourceExhausted(sent)) {
+    if (!WaitFor(POLLOUT, socket.get(), deadline)) {
+      return absl::DeadlineExceededError("the owner of a segment takes no more requests");
+    }
+    sent = SendPacket(socket, packet);
+  }
+  return sent;
+}
+
+void AwaitPromptPacket(const ScopedFd& socket, TimePoint deadline) {
+  WaitAwake(std::min(deadline, Clock::Real().Now() + kPrompt), [&] {
+    char byte = 0;
+    return recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+  });
+}
+
 absl::StatusOr<size_t> ReceivePacket(const ScopedFd& socket, std::span<std::byte> buffer,
                                      TimePoint deadline, ScopedFd* fd) {
   iovec part{buffer.data(), buffer.size()};
@@ -127,7 +148,7 @@ absl::StatusOr<size_t> ReceivePacket(const ScopedFd& socket, std::span<std::byte
   ssize_t length = -1;
   do {
     length = recvmsg(socket.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (length < 0 && errno == EAGAIN && !WaitReadable(socket.get(), deadline)) {
+    if (length < 0 && errno == EAGAIN && !WaitFor(POLLIN, socket.get(), deadline)) {
       return absl::DeadlineExceededError("the owner of a segment does not answer");
     }
   } while (length < 0 && (errno == EAGAIN || errno == EINTR));

@@ -28,6 +28,13 @@ bool PeerIsSameUser(const ScopedFd& socket);
 /// if the socket is broken, ResourceExhausted if it is full.
 absl::Status SendPacket(const ScopedFd& socket, std::span<const std::byte> packet, int fd = -1);
 
+/// As SendPacket, but waits for room until `deadline`: DeadlineExceeded then.
+absl::Status SendPacketBy(TimePoint deadline, const ScopedFd& socket,
+                          std::span<const std::byte> packet);
+
+/// Waits awake for a packet, as long as an answer that comes at once takes, and no longer.
+void AwaitPromptPacket(const ScopedFd& socket, TimePoint deadline);
+
 /// Receives one packet into `buffer`, by `deadline`, and what descriptor came with it into `fd`
 /// (which may be null). Returns its length; Unavailable once the other end has closed.
 absl::StatusOr<size_t> ReceivePacket(const ScopedFd& socket, std::span<std::byte> buffer,

@@ -18,6 +18,7 @@ namespace {
 
 /// To read an object that is removed and put again all the while.
 constexpr int kMostAttempts = 3;
+constexpr size_t kMostAtOnce = 1 << 14;
 
 /// Holds on to an object's bytes, wherever they are.
 class HeldHandle : public ReadHandle {
@@ -236,25 +237,28 @@ std::vector<std::unique_ptr<ReadHandle>> PoolMember::Read(std::span<const std::s
 
 void PoolMember::ReadEach(std::span<const std::string> keys, TimePoint deadline, TakeObject take) {
   const std::vector<Lookup> lookups = LookUp(keys, deadline);
-  const auto received = [&](size_t i) -> uint64_t {
-    const FoundObject* object = lookups[i].object.get();
+  for (size_t first = 0; first < keys.size();) {
+    const std::span<const Lookup> some = ReadAtOnce(std::span(lookups).subspan(first));
+    std::vector<ErrorCode> codes;
+    auto handles = ReadSome(keys.subspan(first, some.size()), {some.begin(), some.end()}, {},
+                            deadline, &codes);
+    for (size_t i = 0; i < handles.size(); ++i) take(first + i, std::move(handles[i]), codes[i]);
+    first += some.size();
+  }
+}
+
+std::span<const PoolMember::Lookup> PoolMember::ReadAtOnce(std::span<const Lookup> lookups) const {
+  const auto received = [this](const Lookup& lookup) -> uint64_t {
+    const FoundObject* object = lookup.object.get();
     return object != nullptr && reader_->MayReceive(*object) ? object->size : 0;
   };
-  // As many at a time as local buffers hold.
-  for (size_t first = 0; first < keys.size();) {
-    uint64_t bytes = received(first);
-    size_t end = first + 1;
-    while (end < keys.size() && bytes + received(end) <= buffers_.capacity()) {
-      bytes += received(end++);
-    }
-    std::vector<ErrorCode> codes;
-    auto handles = ReadSome(keys.subspan(first, end - first),
-                            {lookups.begin() + static_cast<std::ptrdiff_t>(first),
-                             lookups.begin() + static_cast<std::ptrdiff_t>(end)},
-                            {}, deadline, &codes);
-    for (size_t i = 0; i < handles.size(); ++i) take(first + i, std::move(handles[i]), codes[i]);
-    first = end;
+  uint64_t bytes = received(lookups[0]);
+  size_t count = 1;
+  while (count < std::min(lookups.size(), kMostAtOnce) &&
+         bytes + received(lookups[count]) <= buffers_.capacity()) {
+    bytes += received(lookups[count++]);
   }
+  return lookups.first(count);
 }
 
 std::vector<std::unique_ptr<ReadHandle>> PoolMember::ReadSome(
@@ -336,22 +340,18 @@ std::vector<int64_t> PoolMember::ReadInto(std::span<const std::string> keys,
                                           std::span<const MutableParts> buffers,
                                           TimePoint deadline) {
   if (buffers.size() != keys.size()) return std::vector<int64_t>(keys.size(), kInvalidParams);
+  const std::vector<Lookup> lookups = LookUp(keys, deadline);
   std::vector<int64_t> results;
-  // As many at a time as local buffers hold, should all be on other hosts.
   while (results.size() < keys.size()) {
     const size_t first = results.size();
-    uint64_t bytes = SizeOf(buffers[first]);
-    size_t end = first + 1;
-    while (end < keys.size() && bytes + SizeOf(buffers[end]) <= buffers_.capacity()) {
-      bytes += SizeOf(buffers[end++]);
-    }
+    const std::span<const Lookup> some = ReadAtOnce(std::span(lookups).subspan(first));
     std::vector<std::span<std::byte>> into;
-    for (size_t i = first; i < end; ++i) {
-      into.push_back(buffers[i].size() == 1 ? buffers[i][0] : std::span<std::byte>());
+    for (const MutableParts& buffer : buffers.subspan(first, some.size())) {
+      into.push_back(buffer.size() == 1 ? buffer[0] : std::span<std::byte>());
     }
     std::vector<ErrorCode> codes;
-    const auto some = keys.subspan(first, end - first);
-    const auto handles = ReadSome(some, LookUp(some, deadline), into, deadline, &codes);
+    const auto handles = ReadSome(keys.subspan(first, some.size()), {some.begin(), some.end()},
+                                  into, deadline, &codes);
     std::vector<Copy> copies;
     for (size_t i = 0; i < handles.size(); ++i) {
       const MutableParts& buffer = buffers[first + i];

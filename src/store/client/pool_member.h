@@ -85,6 +85,9 @@ class PoolMember : public StoreClient {
   std::vector<Lookup> AskMaster(std::span<const std::string> keys, const CallContext& call);
   /// From memory where the lease still runs, the rest from the master.
   std::vector<Lookup> LookUp(std::span<const std::string> keys, TimePoint deadline);
+  /// The first of `lookups`, of which there is one at least, that are read at a time: as many as
+  /// local buffers hold of what has to be received, and no more than owners like to keep pinned.
+  std::span<const Lookup> ReadAtOnce(std::span<const Lookup> lookups) const;
   /// As Read, of what LookUp found. Unless `into` is empty, it has a buffer for each key, maybe an
   /// empty one: what need not stay where it is may be copied there.
   std::vector<std::unique_ptr<ReadHandle>> ReadSome(std::span<const std::string> keys,
