@@ -119,6 +119,7 @@ absl::Status SharedMemoryPeer::PinSome(std::span<const Extent> extents, TimePoin
 
 absl::Status SharedMemoryPeer::WaitForReply(uint64_t first_id, TimePoint deadline,
                                             PinReply& reply) {
+  AwaitPromptPacket(socket_, deadline);
   do {  // replies to requests that were given up come first
     ASSIGN_OR_RETURN(
         const size_t length,

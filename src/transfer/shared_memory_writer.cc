@@ -11,6 +11,8 @@ namespace {
 
 // Larger objects are staged in pieces of twice the length.
 constexpr uint64_t kManyPieces = 2 << 20;
+// The owner copies so many within microseconds; for longer it needs the processor itself.
+constexpr uint64_t kPromptBytes = 256 << 10;
 
 }  // namespace
 
@@ -121,6 +123,7 @@ absl::Status SharedMemoryWriter::Send(Batch& batch) {
 absl::Status SharedMemoryWriter::TakeResults(Batch& batch) {
   std::vector<std::byte> buffer(kMaxWritePacketBytes);
   const TimePoint give_up = std::min(batch.deadline, Clock::Real().Now() + batch.silence);
+  if (batch.staged <= kPromptBytes) AwaitPromptPacket(socket_, give_up);
   ASSIGN_OR_RETURN(const size_t length, ReceivePacket(socket_, buffer, give_up));
   ASSIGN_OR_RETURN(const std::vector<PieceResult> results,
                    UnpackResults(std::span(buffer).first(length)));
