@@ -57,8 +57,7 @@ DistributedStore::~DistributedStore() {
     return;
   }
   // Its threads are the parent's, who goes on using it: neither ended nor freed here.
-  (void)new std::shared_ptr<store::StoreClient>(std::move(client_));
-  (void)metrics_.release();
+  (void)new std::shared_ptr<Session>(std::move(session_));
 }
 
 std::shared_ptr<store::StoreClient> DistributedStore::client() const {
@@ -68,7 +67,9 @@ std::shared_ptr<store::StoreClient> DistributedStore::client() const {
         "with the method 'spawn', or fork before the first setup");
   }
   MutexLock lock(mutex_);
-  return client_;
+  return session_ == nullptr
+             ? nullptr
+             : std::shared_ptr<store::StoreClient>(session_, session_->client.get());
 }
 
 TimePoint DistributedStore::Deadline() const {
@@ -99,31 +100,26 @@ int DistributedStore::Setup(const SetupOptions& options) {
   client.local_buffer_bytes = options.local_buffer_size;
   client.verify_local_reads = options.verify_local_reads;
   client.security = options.security;
-  auto metrics = std::make_unique<MetricRegistry>();
-  auto created = store::StoreClient::Create(client, *metrics, Clock::Real());
+  auto session = std::make_shared<Session>();
+  auto created = store::StoreClient::Create(client, session->metrics, Clock::Real());
   if (!created.ok()) {
     spdlog::error("setup failed: {}", std::string(created.status().message()));
     return absl::IsInvalidArgument(created.status()) ? store::kInvalidParams : store::kRpcFailed;
   }
   Close();
   call_timeout_ = options.call_timeout;
+  session->client = *std::move(created);
   MutexLock lock(mutex_);
-  metrics_ = std::move(metrics);
-  client_ = *std::move(created);
+  session_ = std::move(session);
   return store::kOk;
 }
 
 int DistributedStore::Close() {
-  if (forked()) return store::kOk;  // the parent's to close
-  std::shared_ptr<store::StoreClient> client;
-  std::unique_ptr<MetricRegistry> metrics;  // outlives the client below
-  {
-    MutexLock lock(mutex_);
-    std::swap(client, client_);
-    std::swap(metrics, metrics_);
-    buffers_.clear();
-  }
-  client.reset();
+  if (forked()) return store::kOk;   // the parent's to close
+  std::shared_ptr<Session> session;  // ends without the lock
+  MutexLock lock(mutex_);
+  std::swap(session, session_);
+  buffers_.clear();
   return store::kOk;
 }
 

@@ -87,6 +87,13 @@ class DistributedStore {
   bool forked() const;
 
  private:
+  /// From a setup to the close, and until the last call that was under way then has ended.
+  struct Session {
+    MetricRegistry metrics;
+    std::unique_ptr<store::StoreClient> client;  // counts there
+  };
+
+  /// Null without a setup. Holds the session.
   std::shared_ptr<store::StoreClient> client() const;
   TimePoint Deadline() const;
   bool IsRegistered(std::span<const std::byte> bytes) const;
@@ -95,8 +102,7 @@ class DistributedStore {
   std::atomic<double> call_timeout_ = SetupOptions().call_timeout;
   mutable Mutex mutex_;
   std::map<uint64_t, uint64_t> buffers_ ABSL_GUARDED_BY(mutex_);  // address -> size
-  std::unique_ptr<MetricRegistry> metrics_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<store::StoreClient> client_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tandem::python
