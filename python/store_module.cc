@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "base/byte_size.h"
 #include "base/log.h"
 #include "distributed_store.h"
 
@@ -167,7 +168,20 @@ template <typename Field>
 constexpr const char* Accepted() {
   if constexpr (std::is_same_v<Field, bool>) return "True or False";
   if constexpr (std::is_same_v<Field, std::string>) return "a str";
-  return std::is_integral_v<Field> ? "a whole number of bytes" : "a number of seconds";
+  return std::is_integral_v<Field> ? kByteSizes : "a number of seconds";
+}
+
+/// Throws py::cast_error for a value that is no such field's.
+template <typename Field>
+Field ValueOf(const py::handle& value) {
+  if constexpr (std::is_same_v<Field, uint64_t>) {
+    if (!py::isinstance<py::str>(value)) return value.cast<uint64_t>();
+    const std::optional<uint64_t> bytes = ParseByteSize(value.cast<std::string>());
+    if (!bytes) throw py::cast_error();
+    return *bytes;
+  } else {
+    return value.cast<Field>();
+  }
 }
 
 /// setup(dict): the same names, and those of LMCache's extra_config, which say how it is secured;
@@ -182,7 +196,7 @@ int SetupFromDict(DistributedStore& store, const py::dict& options) {
     for (const char* name : names) {
       if (!options.contains(name)) continue;
       try {
-        field = options[name].cast<Field>();
+        field = ValueOf<Field>(options[name]);
       } catch (const py::cast_error&) {
         spdlog::error("setup failed: {} is {}; accepted: {}", name,
                       py::repr(options[name]).cast<std::string>(), Accepted<Field>());

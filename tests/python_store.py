@@ -44,10 +44,10 @@ class PythonStoreCase(unittest.TestCase):
         cls.address = f"127.0.0.1:{cls.master.ports['rpc']}"
         cls.metadata = f"http://127.0.0.1:{cls.master.ports['metadata']}/metadata"
 
-    def connect(self, segment=64 * MEBIBYTE):
+    def connect(self, segment=64 * MEBIBYTE, buffers=64 * MEBIBYTE):
         store = MooncakeDistributedStore()
         self.addCleanup(store.close)
-        self.assertEqual(store.setup("127.0.0.1", self.metadata, segment, 64 * MEBIBYTE, "tcp", "",
+        self.assertEqual(store.setup("127.0.0.1", self.metadata, segment, buffers, "tcp", "",
                                      self.address), OK)
         return store
 

@@ -7,8 +7,10 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "absl/strings/ascii.h"
+#include "base/byte_size.h"
 #include "base/status.h"
 
 namespace tandem::cache {
@@ -127,28 +129,10 @@ absl::StatusOr<double> AsNumber(const ConfigValue& value, double least, double m
 }
 
 absl::StatusOr<uint64_t> AsByteSize(const ConfigValue& value) {
-  static constexpr struct {
-    std::string_view suffix;
-    double factor;
-  } kUnits[] = {{"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40}, {"kb", 0x1p10},
-                {"mb", 0x1p20},  {"gb", 0x1p30},  {"tb", 0x1p40},  {"k", 0x1p10},   {"m", 0x1p20},
-                {"g", 0x1p30},   {"t", 0x1p40},   {"b", 1},        {"", 1}};
   if (value.shape == ConfigValue::Shape::kScalar) {
-    uint64_t bytes = 0;
-    if (ParseNumber(value.text, &bytes)) return bytes;
-    const std::string text = absl::AsciiStrToLower(value.text);
-    for (const auto& unit : kUnits) {
-      if (!text.ends_with(unit.suffix)) continue;
-      double number = 0;
-      const std::string_view digits =
-          std::string_view(text).substr(0, text.size() - unit.suffix.size());
-      if (ParseNumber(digits, &number) && number >= 0 && number * unit.factor < 0x1p63) {
-        return static_cast<uint64_t>(number * unit.factor);
-      }
-      break;
-    }
+    if (const std::optional<uint64_t> bytes = ParseByteSize(value.text)) return *bytes;
   }
-  return value.Refuse("a number of bytes, or a number with kb, mb, gb or tb");
+  return value.Refuse(kByteSizes);
 }
 
 absl::StatusOr<std::string> AsText(const ConfigValue& value) {

@@ -196,8 +196,8 @@ TEST(LmcacheConfigTest, PlaceholdersOfTheGuideAreRefused) {
 
 TEST(LmcacheConfigTest, SizesMayHaveUnits) {
   const auto config = ParseLmcacheConfig(
-      "extra_config: {global_segment_size: 1.5gb, local_buffer_size: 64 MB}", "c.yaml");
-  EXPECT_FALSE(config.ok());  // A space is no part of a size.
+      "extra_config: {global_segment_size: 1.5gb, local_buffer_size: 64 MX}", "c.yaml");
+  EXPECT_FALSE(config.ok());
   const auto accepted = ParseLmcacheConfig(
       "extra_config: {global_segment_size: 1.5gb, local_buffer_size: 64MB}", "c.yaml");
   ASSERT_TRUE(accepted.ok()) << accepted.status();

@@ -132,9 +132,10 @@ constexpr Option kOptions[] = {
     {"extra_config.local_hostname",
      [](Value v, Config c) {
        return SetChecked(v, &c->local_hostname, [](std::string_view text) {
-         return ParseHostPort(fmt::format("{}:1", text)).ok()
+         return ParseHostPort(fmt::format("{}:1", text)).ok() || ParseHostPort(text).ok()
                     ? absl::OkStatus()
-                    : absl::InvalidArgumentError("a host name or an address of this host");
+                    : absl::InvalidArgumentError(
+                          "a host name or an address of this host, or one with a port");
        });
      }},
     {"extra_config.metadata_server",

@@ -9,7 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
-#include "cache/config_value.h"
+#include "base/byte_size.h"
 
 namespace tandem::cli {
 namespace {
@@ -89,13 +89,13 @@ CLI::Validator TokenCount() {
 }
 
 CLI::Validator ByteSize(uint64_t least) {
-  return Accepting(fmt::format("{}a number of bytes, or a number with kb, mb, gb or tb",
-                               least > 0 ? fmt::format("at least {}: ", least) : ""),
-                   "bytes", [least](const std::string& text) -> std::optional<std::string> {
-                     const auto bytes = cache::AsByteSize({.name = "", .text = text, .origin = ""});
-                     if (!bytes.ok() || *bytes < least) return std::nullopt;
-                     return std::to_string(*bytes);
-                   });
+  return Accepting(
+      fmt::format("{}{}", least > 0 ? fmt::format("at least {}: ", least) : "", kByteSizes),
+      "bytes", [least](const std::string& text) -> std::optional<std::string> {
+        const std::optional<uint64_t> bytes = ParseByteSize(text);
+        if (!bytes || *bytes < least) return std::nullopt;
+        return std::to_string(*bytes);
+      });
 }
 
 CLI::Validator OneOf(std::vector<std::string> choices) {

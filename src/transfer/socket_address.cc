@@ -32,20 +32,34 @@ absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port) 
   return address;
 }
 
-absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint) {
-  const size_t colon = endpoint.rfind(':');
-  int port = 0;
-  if (colon != std::string::npos) {
-    std::from_chars(endpoint.data() + colon + 1, endpoint.data() + endpoint.size(), port);
+absl::StatusOr<HostAndPort> SplitHostAndPort(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  const bool has_port =
+      colon != std::string::npos && (bracketed ? text[colon - 1] == ']' : text.find(':') == colon);
+  HostAndPort named{has_port ? text.substr(0, colon) : text};
+  if (bracketed && named.host.ends_with(']')) {
+    named.host = named.host.substr(1, named.host.size() - 2);
   }
-  if (colon == std::string::npos || colon == 0 || port <= 0 || port > 65535) {
+  if (has_port) {
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, named.port);
+    if (error != std::errc() || stop != end || named.port < 1 || named.port > 65535) {
+      return absl::InvalidArgumentError(
+          fmt::format("'{}' has a port that is not in 1..65535", text));
+    }
+  }
+  if (named.host.empty())
+    return absl::InvalidArgumentError(fmt::format("'{}' names no host", text));
+  return named;
+}
+
+absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint) {
+  const absl::StatusOr<HostAndPort> named = SplitHostAndPort(endpoint);
+  if (!named.ok() || named->port == 0) {
     return absl::InvalidArgumentError(fmt::format("'{}' is not \"host:port\"", endpoint));
   }
-  std::string host = endpoint.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  return ResolveAddress(host, port);
+  return ResolveAddress(named->host, named->port);
 }
 
 bool RefusesConnections(const SocketAddress& address, TimePoint deadline) {

@@ -22,6 +22,14 @@ struct SocketAddress {
 /// DeadlineExceeded.
 absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
 
+struct HostAndPort {
+  std::string host;  ///< Without brackets.
+  int port = 0;      ///< 0 if there is none.
+};
+/// Takes "host", "host:port", "[v6]:port" or a bare IPv6 address apart. InvalidArgument for a port
+/// that is none, or without a host.
+absl::StatusOr<HostAndPort> SplitHostAndPort(const std::string& text);
+
 /// Takes "host:port" or "[v6]:port" apart and resolves it.
 absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint);
 

@@ -118,8 +118,8 @@ class StreamTransport::Listener : public std::enable_shared_from_this<Listener> 
   explicit Listener(std::vector<std::unique_ptr<Lane>>& lanes)
       : lanes_(lanes), acceptor_(lanes.front()->context()), retry_(lanes.front()->context()) {}
 
-  ErrorCode Listen(const std::string& host) {
-    const absl::StatusOr<SocketAddress> address = ResolveAddress(host, 0);
+  ErrorCode Listen(const std::string& host, int port) {
+    const absl::StatusOr<SocketAddress> address = ResolveAddress(host, port);
     if (!address.ok()) return asio::error::host_not_found;
     tcp::endpoint endpoint;
     std::memcpy(endpoint.data(), address->get(), address->length);
@@ -127,6 +127,8 @@ class StreamTransport::Listener : public std::enable_shared_from_this<Listener> 
     ErrorCode error, ignored;
     acceptor_.close(ignored);
     acceptor_.open(endpoint.protocol(), error);
+    // A port of the user's choice may have connections of an earlier process.
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
     return error;
@@ -190,12 +192,15 @@ absl::Status StreamTransport::Open(const TransportOptions& options) {
   }
   if (!options.listen) return absl::OkStatus();
   auto listener = std::make_shared<Listener>(lanes_);
-  ErrorCode error = listener->Listen(options.hostname);
+  ErrorCode error = listener->Listen(options.hostname, options.port);
   // A name may reach this host without being the address of one of its interfaces.
-  if (error) error = listener->Listen("0.0.0.0");
+  if (error && error != asio::error::address_in_use) {
+    error = listener->Listen("0.0.0.0", options.port);
+  }
   if (error) {
     return absl::UnavailableError(fmt::format("cannot listen for data on local_hostname {}: {}",
-                                              options.hostname, error.message()));
+                                              FormatEndpoint(options.hostname, options.port),
+                                              error.message()));
   }
   port_ = listener->port();
   endpoint_ = FormatEndpoint(options.hostname, port_);

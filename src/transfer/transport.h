@@ -102,6 +102,7 @@ struct ForgetOperation {
 struct TransportOptions {
   std::string hostname;          ///< Where others reach this process: names the interface to use.
   bool listen = true;            ///< False for one that only asks others.
+  int port = 0;                  ///< Where it listens; 0 lets the system choose.
   std::string protocol = "tcp";  ///< "tcp": streams of our own; "rdma": UCX.
   std::string device_name;       ///< With rdma: devices separated by commas; empty for all.
   int connections = 2;           ///< To each peer, each with a thread and a socket of its own.

@@ -32,23 +32,23 @@ absl::Status UcxTransport::Open(const TransportOptions& options, ExtentHost& hos
     lane.service = std::make_unique<UcxService>(*lane.worker, host);
     lanes_.push_back(std::move(lane));
   }
-  if (options.listen) RETURN_IF_ERROR(Listen(options.hostname));
+  if (options.listen) RETURN_IF_ERROR(Listen(options.hostname, options.port));
   for (Lane& lane : lanes_) lane.worker->Start();
   return absl::OkStatus();
 }
 
-absl::Status UcxTransport::Listen(const std::string& hostname) {
-  ucs_status_t status = ListenOn(hostname);
+absl::Status UcxTransport::Listen(const std::string& hostname, int port) {
+  ucs_status_t status = ListenOn(hostname, port);
   if (status != UCS_OK) {
     // A name may reach this host without being the address of one of its interfaces.
-    status = ListenOn("0.0.0.0");
+    status = ListenOn("0.0.0.0", port);
   }
   endpoint_ = FormatEndpoint(hostname, port_);
   return ToStatus(status, fmt::format("cannot listen for data on local_hostname {}", hostname));
 }
 
-ucs_status_t UcxTransport::ListenOn(const std::string& host) {
-  const absl::StatusOr<SocketAddress> address = ResolveAddress(host, 0);
+ucs_status_t UcxTransport::ListenOn(const std::string& host, int port) {
+  const absl::StatusOr<SocketAddress> address = ResolveAddress(host, port);
   if (!address.ok()) return UCS_ERR_INVALID_ADDR;
   ucp_listener_params_t params{};
   params.field_mask = UCP_LISTENER_PARAM_FIELD_SOCK_ADDR | UCP_LISTENER_PARAM_FIELD_CONN_HANDLER;

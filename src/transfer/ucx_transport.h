@@ -35,8 +35,8 @@ class UcxTransport : public RequestTransport {
 
   UcxTransport() = default;
   absl::Status Open(const TransportOptions& options, ExtentHost& host);
-  absl::Status Listen(const std::string& hostname);
-  ucs_status_t ListenOn(const std::string& host);
+  absl::Status Listen(const std::string& hostname, int port);
+  ucs_status_t ListenOn(const std::string& host, int port);
   static void OnConnection(ucp_conn_request_h request, void* self);
   size_t lanes() const override { return lanes_.size(); }
   void SubmitTo(size_t lane, const std::string& endpoint, const SocketAddress& address,

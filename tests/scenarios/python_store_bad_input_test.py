@@ -46,11 +46,12 @@ class PythonStoreBadInputTest(PythonStoreCase):
                 ({"local_hostname": "no such host"}, INVALID, "no such host"),
                 ({"metadata_server": "nonsense"}, INVALID, "nonsense"),
                 ({"metadata_server": "http://127.0.0.1:1/metadata"}, RPC_FAILED, "127.0.0.1:1"),
-                ({"local_buffer_size": 0}, INVALID, "local_buffer_size"),
+                ({"local_hostname": "127.0.0.1:99999"}, INVALID, "99999"),
                 ({"protocol": "string"}, INVALID, "string"),
                 ({"protocol": "rdma", "rdma_devices": "no_device"}, INVALID, "no_device"),
                 ({"master_server_addr": "nonsense"}, INVALID, "nonsense"),
                 ({"master_server_addr": "127.0.0.1:99999"}, INVALID, "99999"),
+                ({"master_server_addr": "etcd://127.0.0.1:1"}, INVALID, "with commas"),
                 ({"master_server_addr": "127.0.0.1:1"}, RPC_FAILED, "127.0.0.1:1")):
             with self.subTest(**changes):
                 self.refuse(code, words, lambda: self.setup_with(**changes))
@@ -68,8 +69,8 @@ class PythonStoreBadInputTest(PythonStoreCase):
         self.refuse(OK, "local_hostnam is not known", lambda: store.setup({
             "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE", "local_hostnam": "",
             "master_server_addr": self.address}))
-        for name, value, accepted in (("global_segment_size", "64MB", "a whole number of bytes"),
-                                      ("local_buffer_size", -1, "a whole number of bytes"),
+        for name, value, accepted in (("global_segment_size", "64MX", "a number of bytes"),
+                                      ("local_buffer_size", -1, "a number of bytes"),
                                       ("verify_local_reads", "yes", "True or False"),
                                       ("call_timeout", "soon", "a number of seconds"),
                                       ("protocol", 1, "a str")):
@@ -79,6 +80,16 @@ class PythonStoreBadInputTest(PythonStoreCase):
                                 "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE",
                                 "master_server_addr": self.address, name: value}))
         store.close()
+
+    def test_a_port_that_is_taken(self):
+        taken = self.store.get_hostname()
+        self.refuse(RPC_FAILED, [taken, "in use"],
+                    lambda: self.setup_with(local_hostname=taken))
+
+    def test_without_local_buffers(self):
+        store = self.connect(segment=0, buffers=0)
+        self.assertEqual(store.put("key", b"value"), OK)
+        self.assertEqual(store.get("key"), b"value")
 
     def test_keys_that_are_no_utf8(self):
         self.assertEqual(self.store.put("right", b"value"), OK)

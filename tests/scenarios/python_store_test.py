@@ -4,6 +4,7 @@ import ctypes
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import time
 import unittest
 
 import harness
+import pool
 from python_store import (INVALID, LEASED, MEBIBYTE, MISSING, NO_SPACE, OK,
                           MooncakeDistributedStore, PythonStoreCase, ReplicateConfig, address)
 
@@ -133,9 +135,28 @@ class PythonStoreTest(PythonStoreCase):
         self.addCleanup(store.close)
         self.assertEqual(store.setup({
             "local_hostname": "127.0.0.1", "metadata_server": "P2PHANDSHAKE",
-            "global_segment_size": MEBIBYTE, "local_buffer_size": MEBIBYTE, "protocol": "tcp",
+            "global_segment_size": "1.5 MB", "local_buffer_size": MEBIBYTE, "protocol": "tcp",
             "device_name": "", "master_server_address": self.address}), OK)
         self.assertEqual(store.put("key", b"value"), OK)
+        self.assertEqual(pool.metric(self.master, "master_total_capacity_bytes"),
+                         64 * MEBIBYTE + 3 * MEBIBYTE // 2)
+
+    def test_a_segment_is_served_at_the_port_of_its_name(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            name = f"127.0.0.1:{probe.getsockname()[1]}"
+        store = MooncakeDistributedStore()
+        self.addCleanup(store.close)
+        for _ in range(2):  # again at once, with connections of the first to the port
+            self.assertEqual(store.setup(name, self.metadata, MEBIBYTE, MEBIBYTE, "tcp", "",
+                                         self.address), OK)
+            self.assertEqual(store.get_hostname(), name)
+            socket.create_connection(("127.0.0.1", int(name.split(":")[1]))).close()
+            config = ReplicateConfig()
+            config.preferred_segment = name
+            self.assertEqual(self.store.put("there", b"value", config), OK)
+            self.assertEqual(store.get("there"), b"value")
+            store.close()
 
     def test_a_killed_holder_lets_go(self):
         owner = self.connect(segment=4 * MEBIBYTE)
@@ -297,6 +318,32 @@ class PythonStoreTest(PythonStoreCase):
         for thread in threads:
             thread.join(timeout=60)
         self.assertEqual(failures, [])
+
+    def test_a_store_is_closed_while_threads_use_it(self):
+        store = self.connect()
+        put, ended = [0] * 4, threading.Event()
+
+        def work(number):
+            while not ended.is_set():
+                key = f"{number}/{put[number]}"
+                if store.put(key, bytes(200_000)) == OK:
+                    put[number] += 1
+                    store.remove(key, True)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(10):
+            before = list(put)
+            harness.wait_until(lambda: all(now > then for now, then in zip(put, before)), 20,
+                               "every thread to put something")
+            self.assertEqual(store.close(), OK)
+            self.assertEqual(store.setup("127.0.0.1", self.metadata, 64 * MEBIBYTE, 64 * MEBIBYTE,
+                                         "tcp", "", self.address), OK)
+        ended.set()
+        for thread in threads:
+            thread.join(timeout=60)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
 
 
 if __name__ == "__main__":

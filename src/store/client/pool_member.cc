@@ -66,10 +66,17 @@ absl::StatusOr<std::unique_ptr<PoolMember>> PoolMember::Join(
     std::unique_ptr<MasterClient> master, std::string host_identity, MetricRegistry& metrics,
     const Clock& clock, DiskTier::MakeIo make_io) {
   if (make_io == nullptr) make_io = &DiskIo::Create;
-  std::unique_ptr<PoolMember> member(new PoolMember(options, security, std::move(master),
+  const auto named = transfer::SplitHostAndPort(options.local_hostname);
+  if (!named.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("local_hostname: {}", std::string(named.status().message())));
+  }
+  StoreClientOptions without_port = options;
+  without_port.local_hostname = named->host;
+  std::unique_ptr<PoolMember> member(new PoolMember(without_port, security, std::move(master),
                                                     std::move(host_identity), metrics, clock,
                                                     std::move(make_io)));
-  RETURN_IF_ERROR(member->Open());
+  RETURN_IF_ERROR(member->Open(named->port));
   return member;
 }
 
@@ -90,7 +97,7 @@ PoolMember::PoolMember(const StoreClientOptions& options, const Security& securi
       disk_(options.local_hostname, std::move(make_io), metrics),
       owner_(&disk_) {}
 
-absl::Status PoolMember::Open() {
+absl::Status PoolMember::Open(int port) {
   const bool lends = options_.segment_bytes > 0;
   // All segments of a host together stay within half of what memory there is.
   const uint64_t host_budget = AvailableMemory() / 2;
@@ -99,6 +106,7 @@ absl::Status PoolMember::Open() {
   // Who lends no memory is asked for nothing, and need not listen.
   ASSIGN_OR_RETURN(transport_, transfer::Transport::Create({.hostname = options_.local_hostname,
                                                             .listen = lends,
+                                                            .port = port,
                                                             .protocol = options_.protocol,
                                                             .device_name = options_.device_name,
                                                             .security = security_},

@@ -74,7 +74,7 @@ class PoolMember : public StoreClient {
   PoolMember(const StoreClientOptions& options, const Security& security,
              std::unique_ptr<MasterClient> master, std::string host_identity,
              MetricRegistry& metrics, const Clock& clock, DiskTier::MakeIo make_io);
-  absl::Status Open();
+  absl::Status Open(int port);
   proto::Segment DescribeSegment(uint64_t size) const;
 
   struct Lookup {

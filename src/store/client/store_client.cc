@@ -14,11 +14,6 @@ absl::Status Check(const StoreClientOptions& options) {
     return absl::InvalidArgumentError(
         "local_hostname is empty; it must be the address others reach this host by");
   }
-  if (options.local_buffer_bytes == 0) {
-    return absl::InvalidArgumentError(
-        "local_buffer_size is 0; it must be at least as large as the "
-        "largest object read from another host");
-  }
   if (options.call_timeout <= Duration::zero() || options.transfer_timeout <= Duration::zero()) {
     return absl::InvalidArgumentError(
         fmt::format("transfer_timeout is {} s; it must be more than 0",

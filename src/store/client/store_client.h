@@ -18,7 +18,9 @@
 namespace tandem::store {
 
 struct StoreClientOptions {
-  std::string local_hostname;    ///< Address that others reach this process by; names its segment.
+  /// Address that others reach this process by, maybe with the port, "host:port", where it serves
+  /// what it lends; names its segment.
+  std::string local_hostname;
   std::string metadata_server;   ///< "http://host:port/metadata", or "P2PHANDSHAKE" for none.
   std::string master_address;    ///< "host:port"; of several masters all, with commas.
   std::string protocol = "tcp";  ///< "tcp" or "rdma"

@@ -30,6 +30,11 @@ constexpr Duration kDriveConnection = std::chrono::milliseconds(200);
 absl::Status CheckAddress(const std::string& address) {
   const size_t colon = address.rfind(':');
   int port = 0;
+  if (address.find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("master_server_address: '", address,
+                     "' is not HOST:PORT; of several masters all are listed, with commas"));
+  }
   if (colon == std::string::npos || colon == 0 ||
       !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
     return absl::InvalidArgumentError(absl::StrCat("master_server_address: '", address,

@@ -222,7 +222,8 @@ TEST(GrpcMasterClient, HearsOfAnotherLifeOverGrpc) {
 }
 
 TEST(GrpcMasterClient, RefusesAWrongAddress) {
-  for (const char* address : {"", "host", ":50051", "host:", "host:0", "host:65536", "host:abc"}) {
+  for (const char* address : {"", "host", ":50051", "host:", "host:0", "host:65536", "host:abc",
+                              "etcd://host:2379", "http://host:50051"}) {
     const absl::Status status = MasterClient::Connect(address).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << address;
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr("HOST:PORT"));
