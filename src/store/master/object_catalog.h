@@ -49,7 +49,7 @@ class ObjectCatalog {
   /// most of it is in no cache.
   template <typename Keys>
   void Prefetch(const Keys& keys) const {
-    for (const std::string& key : keys) index_.Prefetch(key);
+    index_.Prefetch(keys);
   }
 
   /// A complete object; kReplicaNotReady if it is being put, kObjectNotFound.

@@ -5,6 +5,19 @@
 
 namespace tandem::store {
 
+void ObjectIndex::FetchObject(const Object* object) {
+  constexpr size_t kLine = 64;
+  const auto* bytes = reinterpret_cast<const char*>(object);
+  for (size_t i = 0; i < sizeof(Object); i += kLine) __builtin_prefetch(bytes + i);
+  __builtin_prefetch(bytes + sizeof(Object) - 1);
+}
+
+void ObjectIndex::FetchWhatItPointsTo(const Object* object) {
+  __builtin_prefetch(object->key.data());
+  if (object->previous != nullptr) __builtin_prefetch(&object->previous->next, 1);
+  if (object->next != nullptr) __builtin_prefetch(&object->next->previous, 1);
+}
+
 Object* ObjectIndex::Find(const std::string& key) const {
   const Set& set = SetOf(key);
   const auto it = set.find(key);

@@ -20,8 +20,14 @@ class ObjectIndex {
   /// The object of that key, complete or being written; or null.
   Object* Find(const std::string& key) const;
 
-  /// Has the memory that Find will look at fetched, without waiting for it.
-  void Prefetch(const std::string& key) const { SetOf(key).prefetch(key); }
+  /// Has the memory fetched that finding all of `keys` and moving what is found within its list
+  /// will look at: of many at once, where each would wait for one thing after the other.
+  template <typename Keys>
+  void Prefetch(const Keys& keys) const {
+    for (const std::string& key : keys) SetOf(key).prefetch(key);
+    for (const std::string& key : keys) Glance(key, &FetchObject);
+    for (const std::string& key : keys) Glance(key, &FetchWhatItPointsTo);
+  }
 
   /// Adds an object under a key that has none. One in State::kProcessing is a put.
   Object& Add(std::unique_ptr<Object> object);
@@ -48,14 +54,29 @@ class ObjectIndex {
   }
 
  private:
+  using Fetch = void (*)(const Object* object);
+  /// A key that no object has: instead of comparing, each that has its hash is fetched somehow.
+  struct GlanceAt {
+    size_t hash;
+    Fetch fetch;
+  };
+
   /// Keys stand in the objects alone; a set of objects is searched by key.
   struct KeyHash {
     using is_transparent = void;
+    size_t operator()(const GlanceAt& glance) const { return glance.hash; }
     size_t operator()(const std::string& key) const { return absl::Hash<std::string>{}(key); }
     size_t operator()(const std::unique_ptr<Object>& object) const { return (*this)(object->key); }
   };
   struct KeyEqual {
     using is_transparent = void;
+    bool operator()(const std::unique_ptr<Object>& object, const GlanceAt& glance) const {
+      glance.fetch(object.get());
+      return false;
+    }
+    bool operator()(const GlanceAt& glance, const std::unique_ptr<Object>& object) const {
+      return (*this)(object, glance);
+    }
     bool operator()(const std::unique_ptr<Object>& object, const std::string& key) const {
       return object->key == key;
     }
@@ -70,10 +91,18 @@ class ObjectIndex {
 
   using Set = absl::flat_hash_set<std::unique_ptr<Object>, KeyHash, KeyEqual>;
 
-  static size_t NumberOfSet(const std::string& key) {
-    // The sets themselves go by the lower bits.
-    return KeyHash()(key) >> (std::numeric_limits<size_t>::digits - 8);
+  void Glance(const std::string& key, Fetch fetch) const {
+    const size_t hash = KeyHash()(key);
+    (void)by_key_[NumberOfSet(hash)].find(GlanceAt{hash, fetch}, hash);
   }
+  static void FetchObject(const Object* object);
+  static void FetchWhatItPointsTo(const Object* object);
+
+  static size_t NumberOfSet(size_t hash) {
+    // The sets themselves go by the lower bits.
+    return hash >> (std::numeric_limits<size_t>::digits - 8);
+  }
+  static size_t NumberOfSet(const std::string& key) { return NumberOfSet(KeyHash()(key)); }
   const Set& SetOf(const std::string& key) const { return by_key_[NumberOfSet(key)]; }
   Set& SetOf(const std::string& key) { return by_key_[NumberOfSet(key)]; }
 
