@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "store/client/found_objects.h"
+#include "store/client/key_batches.h"
 #include "store/client/pending_object.h"
 #include "store/client/take_back.h"
 #include "transfer/message.h"
@@ -88,12 +89,13 @@ std::vector<ErrorCode> ObjectWriter::Put(std::span<const std::string> keys,
                                          const ReplicateConfig& config, TimePoint deadline) {
   if (keys.size() != values.size()) return std::vector<ErrorCode>(keys.size(), kInvalidParams);
   std::vector<ErrorCode> codes;
-  // As many at a time as local buffers hold, should all go to other hosts.
+  // No more bytes at a time than local buffers hold, should all go to other hosts.
   while (codes.size() < keys.size()) {
     const size_t first = codes.size();
     std::vector<uint64_t> sizes;
     uint64_t bytes = 0;
-    for (size_t i = first; i < keys.size(); ++i) {
+    const size_t end = std::min(keys.size(), first + kMostKeysAtOnce);
+    for (size_t i = first; i < end; ++i) {
       const uint64_t size = SizeOf(values[i]);
       if (!sizes.empty() && bytes + size > buffers_.capacity()) break;
       sizes.push_back(size);

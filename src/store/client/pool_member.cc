@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/memory_budget.h"
 #include "base/status.h"
+#include "store/client/key_batches.h"
 #include "transfer/network_interface.h"
 
 namespace tandem::store {
@@ -18,7 +19,6 @@ namespace {
 
 /// To read an object that is removed and put again all the while.
 constexpr int kMostAttempts = 3;
-constexpr size_t kMostAtOnce = 1 << 14;
 
 /// Holds on to an object's bytes, wherever they are.
 class HeldHandle : public ReadHandle {
@@ -183,15 +183,21 @@ std::vector<ErrorCode> PoolMember::Commit(std::vector<std::unique_ptr<Reservatio
 std::vector<PoolMember::Lookup> PoolMember::AskMaster(std::span<const std::string> keys,
                                                       const CallContext& call) {
   std::vector<Lookup> lookups(keys.size());
+  ForEachBatch(keys, [&](size_t first, std::span<const std::string> batch) {
+    AskMaster(batch, call, std::span(lookups).subspan(first, batch.size()));
+  });
+  return lookups;
+}
+
+void PoolMember::AskMaster(std::span<const std::string> keys, const CallContext& call,
+                           std::span<Lookup> lookups) {
   proto::GetReplicasRequest request;
   request.mutable_keys()->Add(keys.begin(), keys.end());
   request.set_client_id(client_id_);
   request.set_request_id(call.request_id);
   const TimePoint asked = clock_.Now();
   const auto response = master_->GetReplicas(request, call.deadline);
-  if (!response.ok() || static_cast<size_t>(response->results_size()) != keys.size()) {
-    return lookups;
-  }
+  if (!response.ok() || static_cast<size_t>(response->results_size()) != keys.size()) return;
   const TimePoint expires = asked + std::chrono::milliseconds(response->lease_milliseconds());
   const SegmentsByName segments = IndexSegments(response->segments());
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -208,7 +214,6 @@ std::vector<PoolMember::Lookup> PoolMember::AskMaster(std::span<const std::strin
     lookups[i].object = std::make_shared<const FoundObject>(std::move(object));
     found_.Remember(keys[i], lookups[i].object);
   }
-  return lookups;
 }
 
 std::vector<PoolMember::Lookup> PoolMember::LookUp(std::span<const std::string> keys,
@@ -262,7 +267,7 @@ std::span<const PoolMember::Lookup> PoolMember::ReadAtOnce(std::span<const Looku
   };
   uint64_t bytes = received(lookups[0]);
   size_t count = 1;
-  while (count < std::min(lookups.size(), kMostAtOnce) &&
+  while (count < std::min(lookups.size(), kMostKeysAtOnce) &&
          bytes + received(lookups[count]) <= buffers_.capacity()) {
     bytes += received(lookups[count++]);
   }
@@ -385,13 +390,16 @@ std::vector<ErrorCode> PoolMember::Put(std::span<const std::string> keys,
 }
 
 std::vector<int> PoolMember::Exist(std::span<const std::string> keys, TimePoint deadline) {
-  proto::KeysRequest request;
-  request.mutable_keys()->Add(keys.begin(), keys.end());
-  const auto response = master_->Exist(request, deadline);
-  if (!response.ok() || static_cast<size_t>(response->exists_size()) != keys.size()) {
-    return std::vector<int>(keys.size(), kRpcFailed);
-  }
-  return {response->exists().begin(), response->exists().end()};
+  std::vector<int> answers(keys.size(), kRpcFailed);
+  ForEachBatch(keys, [&](size_t first, std::span<const std::string> batch) {
+    proto::KeysRequest request;
+    request.mutable_keys()->Add(batch.begin(), batch.end());
+    const auto response = master_->Exist(request, deadline);
+    if (!response.ok() || static_cast<size_t>(response->exists_size()) != batch.size()) return;
+    std::copy(response->exists().begin(), response->exists().end(),
+              answers.begin() + static_cast<std::ptrdiff_t>(first));
+  });
+  return answers;
 }
 
 std::vector<ErrorCode> PoolMember::Remove(std::span<const std::string> keys, bool force,

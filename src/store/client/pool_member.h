@@ -81,8 +81,10 @@ class PoolMember : public StoreClient {
     ErrorCode code = kRpcFailed;
     std::shared_ptr<const FoundObject> object;
   };
-  /// Asks the master, in one call, and remembers what it says.
+  /// Asks the master, many keys in one call, and remembers what it says.
   std::vector<Lookup> AskMaster(std::span<const std::string> keys, const CallContext& call);
+  void AskMaster(std::span<const std::string> keys, const CallContext& call,
+                 std::span<Lookup> lookups);
   /// From memory where the lease still runs, the rest from the master.
   std::vector<Lookup> LookUp(std::span<const std::string> keys, TimePoint deadline);
   /// The first of `lookups`, of which there is one at least, that are read at a time: as many as

@@ -1,5 +1,6 @@
 #include "store/client/pool_member.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "base/memory_budget.h"
 #include "base/scoped_fd.h"
 #include "base/testing/test_certificates.h"
+#include "store/client/key_batches.h"
 #include "store/client/testing/in_process_master.h"
 #include "store/client/testing/member.h"
 #include "transfer/unix_socket.h"
@@ -19,6 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::Each;
 using testing::Eventually;
 using testing::In;
 using testing::InProcessMaster;
@@ -257,6 +260,28 @@ TEST_F(PoolMemberTest, CopiesMoreThanLocalBuffersHold) {
                      taken.push_back(keys[i]);
                    });
   EXPECT_EQ(taken, (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST_F(PoolMemberTest, TakesMoreKeysThanOneCallToTheMasterDoes) {
+  constexpr size_t kKeys = 2 * kMostKeysAtOnce + 1;
+  Member owner(master_, kSegment), neighbour(master_, 0);
+  std::vector<std::string> keys;
+  std::vector<std::vector<std::byte>> values;
+  for (size_t i = 0; i < kKeys; ++i) {
+    keys.push_back(std::to_string(i));
+    values.push_back(RandomBytes(8, i));
+  }
+  const std::vector<std::span<const std::byte>> bytes(values.begin(), values.end());
+  EXPECT_THAT(owner->Put(keys, bytes, {}, In(seconds(60))), Each(kOk));
+  EXPECT_THAT(neighbour->Find(keys, In(seconds(60))), Each(8));
+  EXPECT_THAT(neighbour->Exist(keys, In(seconds(60))), Each(1));
+  std::vector<std::byte> read(8 * kKeys);
+  std::vector<std::span<std::byte>> into;
+  for (size_t i = 0; i < kKeys; ++i) into.push_back(std::span(read).subspan(8 * i, 8));
+  EXPECT_THAT(neighbour->ReadInto(keys, into, In(seconds(60))), Each(8));
+  for (size_t i = 0; i < kKeys; ++i) ASSERT_TRUE(std::ranges::equal(into[i], values[i])) << i;
+  EXPECT_THAT(neighbour->Remove(keys, /*force=*/true, In(seconds(60))), Each(kOk));
+  EXPECT_THAT(owner->Exist(keys, In(seconds(60))), Each(0));
 }
 
 TEST_F(PoolMemberTest, CopiesMoreThanLocalBuffersHoldAlsoWhenTheNearerReplicasAreLost) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "store/client/key_batches.h"
+
 namespace tandem::store {
 namespace {
 
@@ -22,12 +24,20 @@ uint32_t WaitMilliseconds(TimePoint deadline, Duration most = Duration::max()) {
 std::vector<ErrorCode> Remover::Remove(std::span<const std::string> keys, bool force,
                                        TimePoint deadline) {
   std::vector<ErrorCode> codes(keys.size(), kRpcFailed);
+  ForEachBatch(keys, [&](size_t first, std::span<const std::string> batch) {
+    RemoveBatch(batch, force, deadline, std::span(codes).subspan(first, batch.size()));
+  });
+  return codes;
+}
+
+void Remover::RemoveBatch(std::span<const std::string> keys, bool force, TimePoint deadline,
+                          std::span<ErrorCode> codes) {
   proto::RemoveRequest request;
   request.mutable_keys()->Add(keys.begin(), keys.end());
   request.set_force(force);
   request.set_wait_milliseconds(WaitMilliseconds(deadline, kFirstWait));
   const auto response = master_.Remove(request, deadline);
-  if (!response.ok() || static_cast<size_t>(response->codes_size()) != keys.size()) return codes;
+  if (!response.ok() || static_cast<size_t>(response->codes_size()) != keys.size()) return;
   for (size_t i = 0; i < keys.size(); ++i) {
     codes[i] = static_cast<ErrorCode>(response->codes(static_cast<int>(i)));
   }
@@ -39,7 +49,6 @@ std::vector<ErrorCode> Remover::Remove(std::span<const std::string> keys, bool f
       }
     }
   }
-  return codes;
 }
 
 int64_t Remover::RemoveByRegex(const std::string& pattern, bool force, TimePoint deadline) {

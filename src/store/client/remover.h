@@ -30,6 +30,9 @@ class Remover {
  private:
   using PendingOwners = google::protobuf::RepeatedPtrField<proto::PendingOwner>;
   /// Of the owners that have not answered yet, those that still have not by `deadline`.
+  /// Of one call to the master.
+  void RemoveBatch(std::span<const std::string> keys, bool force, TimePoint deadline,
+                   std::span<ErrorCode> codes);
   PendingOwners Await(PendingOwners pending, TimePoint deadline);
   int64_t CountOf(const absl::StatusOr<proto::RemoveManyResponse>& response, TimePoint deadline);
 
