@@ -89,10 +89,11 @@ void HealthProber::ProbeHealth(InstancePool& pool, int instance,
     if (std::exchange(probe->pending, true)) return;
   }
   auto health = std::make_shared<int>(0);
+  const TimePoint asked = Clock::Real().Now();
   client_.Start(Ask(pool, instance, "/health", times_.timeout),
                 {.on_headers = [health](int status, const http::Headers&) { *health = status; },
                  .on_end =
-                     [&pool, instance, probe, health](const absl::Status& end) {
+                     [&pool, instance, probe, health, asked](const absl::Status& end) {
                        MutexLock lock(probe->mutex);
                        probe->pending = false;
                        const bool silent = end.code() == absl::StatusCode::kDeadlineExceeded;
@@ -100,7 +101,7 @@ void HealthProber::ProbeHealth(InstancePool& pool, int instance,
                        probe->healthy = end.ok() && *health == 200;
                        if (end.ok()) pool.NoteAnswer(instance);
                        if (probe->healthy) {
-                         pool.MarkUp(instance);
+                         pool.MarkUp(instance, asked);
                        } else if (end.ok() && LacksHealth(*health)) {
                          pool.MarkUnfit(instance, fmt::format("GET /health answers {}", *health));
                        } else if (end.ok()) {

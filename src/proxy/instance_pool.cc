@@ -57,10 +57,11 @@ std::optional<int> InstancePool::ChooseAny(const std::set<int>& excluded) {
   return std::nullopt;
 }
 
-void InstancePool::MarkUp(int instance) {
+void InstancePool::MarkUp(int instance, TimePoint asked) {
   MutexLock lock(mutex_);
   State& state = states_[instance];
   if (state.make == InstanceMake::kUnfit) return;
+  if (!state.up && asked < state.down_since) return;
   if (!state.up) spdlog::info("{} {} is up again", role_, addresses_[instance]);
   state.up = true;
 }

@@ -49,8 +49,9 @@ class InstancePool {
   /// none is up, since one that was down or hung may be back.
   std::optional<int> ChooseAny(const std::set<int>& excluded);
 
-  /// A change is logged with the reason.
-  void MarkUp(int instance);
+  /// A change is logged with the reason. It said that it is up when it was asked at `asked`: what
+  /// has marked it down since is newer.
+  void MarkUp(int instance, TimePoint asked);
   void MarkDown(int instance, const std::string& reason);
   /// It has answered a probe, whatever it said: one that refuses requests does not stand still.
   void NoteAnswer(int instance);

@@ -41,8 +41,18 @@ TEST_F(InstancePoolTest, TakesTurns) {
 TEST_F(InstancePoolTest, LeavesOutThoseThatAreDown) {
   pool_.MarkDown(1, "test");
   EXPECT_THAT(Take(10), testing::ElementsAre(testing::Pair(0, 5), testing::Pair(2, 5)));
-  pool_.MarkUp(1);
+  pool_.MarkUp(1, clock_.Now());
   EXPECT_EQ(Take(9)[1], 3);
+}
+
+TEST_F(InstancePoolTest, OneThatWentDownSinceItWasAskedStaysDown) {
+  const TimePoint asked = clock_.Now();
+  clock_.Advance(std::chrono::milliseconds(1));
+  pool_.MarkDown(1, "the connection broke");
+  pool_.MarkUp(1, asked);
+  EXPECT_FALSE(pool_.Status(1).up);
+  pool_.MarkUp(1, clock_.Now());
+  EXPECT_TRUE(pool_.Status(1).up);
 }
 
 TEST_F(InstancePoolTest, NothingIsChosenWhenAllAreDownOrExcluded) {
@@ -136,7 +146,7 @@ TEST(InstanceMakeTest, WhatIsUnfitIsNeverChosen) {
   FakeClock clock;
   InstancePool pool("decoder", {"a:1", "b:1"}, clock);
   pool.MarkUnfit(0, "GET /v1/models answers 404");
-  pool.MarkUp(0);
+  pool.MarkUp(0, clock.Now());
   EXPECT_EQ(pool.Choose(std::nullopt, {}), 1);
   pool.MarkDown(1, "refused");
   EXPECT_EQ(pool.ChooseAny({}), 1);
