@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kLimit = 4096;
   int ends[2];
   if (size > 64 << 10 || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 0;
-  const ScopedFd client(ends[0]), master(ends[1]);
+  const ScopedFd client(ends[0]);
+  store::CallSocket master{ScopedFd(ends[1])};
   if (send(client.get(), data, size, 0) != static_cast<ssize_t>(size)) std::abort();
   shutdown(client.get(), SHUT_WR);
   size_t received = 0;

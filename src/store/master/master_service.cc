@@ -197,17 +197,25 @@ class GrpcMaster final : public proto::Master::Service {
   std::string call_port_;  // empty for none
 };
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const Security& security) {
-  if (!security.tls) return grpc::InsecureServerCredentials();
+/// How the service shows who it is, and tells who calls.
+struct Credentials {
+  std::shared_ptr<grpc::ServerCredentials> grpc = grpc::InsecureServerCredentials();
+  TlsContext tls;  ///< The same for OpenSSL; null without TLS.
+};
+
+absl::StatusOr<Credentials> MakeCredentials(const Security& security) {
+  Credentials credentials;
+  if (!security.tls) return credentials;
   // Finds what is wrong with the files, of which gRPC says nothing.
-  RETURN_IF_ERROR(MakeTlsServerContext(security.files).status());
+  ASSIGN_OR_RETURN(credentials.tls, MakeTlsServerContext(security.files));
   ASSIGN_OR_RETURN(const TlsTexts texts, ReadTlsFiles(security.files));
   grpc::SslServerCredentialsOptions options(
       security.files.verify_clients ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                                     : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
   if (security.files.verify_clients) options.pem_root_certs = texts.ca;
   options.pem_key_cert_pairs = {{texts.key, texts.certificate}};
-  return grpc::SslServerCredentials(options);
+  credentials.grpc = grpc::SslServerCredentials(options);
+  return credentials;
 }
 
 /// Why nobody can listen there, as gRPC itself does not say.
@@ -239,8 +247,8 @@ class RunningService : public MasterService {
   }
 
   absl::Status Listen(const Options& options) {
-    ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options.security));
-    if (!options.security.tls) ListenForOthers(options.address, options.security.token);
+    ASSIGN_OR_RETURN(const Credentials credentials, MakeCredentials(options.security));
+    ListenForOthers(options.address, credentials.tls, options.security.token);
     SetUpGrpc();
     grpc::ServerBuilder builder;
     const bool bare_ipv6 =
@@ -248,7 +256,7 @@ class RunningService : public MasterService {
     builder.AddListeningPort(
         fmt::format("{}:{}", bare_ipv6 ? "[" + options.address + "]" : options.address,
                     options.port),
-        credentials, &port_);
+        credentials.grpc, &port_);
     builder.RegisterService(&service_);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -279,7 +287,9 @@ class RunningService : public MasterService {
     if (names.empty()) return;
     auto listener = ListenLocally(names.front());
     if (listener.ok()) {
-      local_server_ = std::make_unique<CallServer>(*std::move(listener), &IsOfThisUser, HotCalls());
+      local_server_ = std::make_unique<CallServer>(
+          *std::move(listener),
+          [](const CallSocket& socket) { return IsOfThisUser(socket.descriptor()); }, HotCalls());
     } else {
       spdlog::warn("{}; processes of this host call over the network",
                    std::string(listener.status().message()));
@@ -287,7 +297,8 @@ class RunningService : public MasterService {
   }
 
   /// Without it all calls of other hosts come over gRPC.
-  void ListenForOthers(const std::string& address, const BearerToken& token) {
+  void ListenForOthers(const std::string& address, const TlsContext& tls,
+                       const BearerToken& token) {
     auto listener = ListenRemotely(address);
     if (!listener.ok()) {
       spdlog::warn("{}; all calls of other hosts come over gRPC",
@@ -297,7 +308,7 @@ class RunningService : public MasterService {
     service_.set_call_port(listener->port);
     remote_server_ = std::make_unique<CallServer>(
         std::move(listener->socket),
-        [token](const ScopedFd& socket) { return AdmitRemote(socket, token); }, HotCalls());
+        [tls, token](CallSocket& socket) { return AdmitRemote(socket, tls, token); }, HotCalls());
   }
 
   CallServer::Handler HotCalls() {

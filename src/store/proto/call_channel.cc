@@ -1,20 +1,11 @@
 #include "store/proto/call_channel.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 #include "store/proto/message_limits.h"
 
 namespace tandem::store {
 namespace {
 
 constexpr size_t kMaxIdle = 16;
-
-bool IsAlive(const ScopedFd& socket) {
-  char byte = 0;
-  return recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-}
 
 }  // namespace
 
@@ -24,7 +15,8 @@ CallChannel::Connection CallChannel::TakeConnection(TimePoint deadline) {
     while (!idle_.empty()) {
       Connection connection = std::move(idle_.back());
       idle_.pop_back();
-      if (IsAlive(connection.socket)) return connection;
+      // Nobody is owed an answer: what came is the end, or of no use.
+      if (!connection.socket.HasCome()) return connection;
     }
   }
   return {connect_(deadline), {}};
@@ -34,7 +26,7 @@ std::optional<absl::StatusOr<std::string>> CallChannel::Call(HotCall call,
                                                              const std::string& request,
                                                              TimePoint deadline) {
   Connection connection = TakeConnection(deadline);
-  const ScopedFd& socket = connection.socket;
+  CallSocket& socket = connection.socket;
   if (!socket.valid()) return std::nullopt;
   const absl::Status sent = SendFrame(socket, static_cast<uint32_t>(call), request, deadline);
   if (absl::IsUnavailable(sent)) return std::nullopt;

@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "base/scoped_fd.h"
 #include "store/proto/call_frame.h"
+#include "store/proto/call_socket.h"
 
 namespace tandem::store {
 
@@ -19,7 +19,7 @@ class CallChannel {
  public:
   /// Makes a connection that takes calls; invalid if there is none to be had by `deadline`. Called
   /// by several threads.
-  using Connector = std::function<ScopedFd(TimePoint deadline)>;
+  using Connector = std::function<CallSocket(TimePoint deadline)>;
   explicit CallChannel(Connector connect) : connect_(std::move(connect)) {}
 
   /// The response, or why there is none. Nothing if the call was not made, as no master takes it
@@ -29,7 +29,7 @@ class CallChannel {
 
  private:
   struct Connection {
-    ScopedFd socket;
+    CallSocket socket;
     FramePace pace;
   };
   Connection TakeConnection(TimePoint deadline);

@@ -1,10 +1,12 @@
 #include "store/proto/call_channel.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "base/testing/test_certificates.h"
 #include "store/proto/call_server.h"
 #include "store/proto/local_socket.h"
 #include "store/proto/remote_socket.h"
@@ -26,21 +28,23 @@ absl::StatusOr<std::string> Echo(HotCall call, const std::string& request) {
 }
 
 std::unique_ptr<CallServer> MakeServer(CallServer::Handler handler = &Echo) {
-  return std::make_unique<CallServer>(*ListenLocally(UniqueName()), &IsOfThisUser,
-                                      std::move(handler));
+  return std::make_unique<CallServer>(
+      *ListenLocally(UniqueName()),
+      [](const CallSocket& socket) { return IsOfThisUser(socket.descriptor()); },
+      std::move(handler));
 }
 
 CallChannel::Connector To(std::vector<std::string> names) {
-  return [names = std::move(names)](TimePoint) { return ConnectLocally(names); };
+  return [names = std::move(names)](TimePoint) { return CallSocket(ConnectLocally(names)); };
 }
 
 struct Remote {
-  explicit Remote(const BearerToken& token = {})
+  explicit Remote(const BearerToken& token = {}, const TlsContext& tls = nullptr)
       : listener(*ListenRemotely("127.0.0.1")),
         port(listener.port),
         server(
             std::move(listener.socket),
-            [token](const ScopedFd& socket) { return AdmitRemote(socket, token); }, &Echo) {}
+            [=](CallSocket& socket) { return AdmitRemote(socket, tls, token); }, &Echo) {}
 
   RemoteListener listener;
   const int port;
@@ -114,7 +118,7 @@ TEST(CallChannelTest, OneNameHasOneServer) {
 TEST(CallChannelTest, CallsOverTcpWithTheToken) {
   const BearerToken token = *BearerToken::Of("word");
   const Remote remote(token);
-  RemoteConnector connector("127.0.0.1", token);
+  RemoteConnector connector("127.0.0.1", nullptr, token);
   CallChannel channel([&](TimePoint deadline) { return connector.Connect(deadline); });
   EXPECT_FALSE(channel.Call(HotCall::kExist, "key", In(seconds(10))).has_value());
   connector.SetPort(std::to_string(remote.port));
@@ -126,15 +130,62 @@ TEST(CallChannelTest, CallsOverTcpWithTheToken) {
 TEST(CallChannelTest, IsTurnedAwayWithoutTheToken) {
   const Remote remote(*BearerToken::Of("word"));
   for (const BearerToken& token : {BearerToken(), *BearerToken::Of("other")}) {
-    RemoteConnector connector("127.0.0.1", token);
+    RemoteConnector connector("127.0.0.1", nullptr, token);
     connector.SetPort(std::to_string(remote.port));
     EXPECT_FALSE(connector.Connect(In(seconds(10))).valid());
   }
 }
 
+TEST(CallChannelTest, CallsOverTlsWithTheToken) {
+  const TestCertificates certificates;
+  const BearerToken token = *BearerToken::Of("word");
+  const Remote remote(token, *MakeTlsServerContext(certificates.files()));
+  const TlsContext tls = *MakeTlsClientContext({.ca = certificates.ca()});
+  RemoteConnector connector("127.0.0.1", tls, token);
+  connector.SetPort(std::to_string(remote.port));
+  CallChannel channel([&](TimePoint deadline) { return connector.Connect(deadline); });
+  EXPECT_EQ(**channel.Call(HotCall::kExist, "key", In(seconds(10))), "4key");
+  const std::string large(3 << 20, 'x');
+  EXPECT_EQ(**channel.Call(HotCall::kPutStart, large, In(seconds(10))), "1" + large);
+  RemoteConnector stranger("127.0.0.1", tls, *BearerToken::Of("other"));
+  stranger.SetPort(std::to_string(remote.port));
+  EXPECT_FALSE(stranger.Connect(In(seconds(10))).valid());
+}
+
+TEST(CallChannelTest, BothEndsSpeakTlsOrNeither) {
+  const TestCertificates certificates, others;
+  const Remote plain, secured({}, *MakeTlsServerContext(certificates.files()));
+  const TlsContext tls = *MakeTlsClientContext({.ca = certificates.ca()});
+  const auto connects = [](int port, const TlsContext& with, const char* host = "127.0.0.1") {
+    RemoteConnector connector(host, with, {});
+    connector.SetPort(std::to_string(port));
+    return connector.Connect(In(seconds(10))).valid();
+  };
+  EXPECT_TRUE(connects(secured.port, tls));
+  EXPECT_TRUE(connects(secured.port, tls, "localhost"));
+  EXPECT_FALSE(connects(secured.port, tls, "127.0.0.2"));  // which the certificate does not name
+  EXPECT_FALSE(connects(secured.port, *MakeTlsClientContext({.ca = others.ca()})));
+  EXPECT_FALSE(connects(secured.port, nullptr));
+  EXPECT_FALSE(connects(plain.port, tls));
+}
+
+TEST(CallChannelTest, ShowsTheTokenToNobodyWhoDoesNotShakeHands) {
+  const TestCertificates certificates;
+  const RemoteListener stranger = *ListenRemotely("127.0.0.1");
+  RemoteConnector connector("127.0.0.1", *MakeTlsClientContext({.ca = certificates.ca()}),
+                            *BearerToken::Of("word"));
+  connector.SetPort(std::to_string(stranger.port));
+  EXPECT_FALSE(connector.Connect(In(milliseconds(50))).valid());
+  const ScopedFd taken(accept(stranger.socket.get(), nullptr, nullptr));
+  std::string shown(4096, '\0');
+  const ssize_t length = recv(taken.get(), shown.data(), shown.size(), MSG_WAITALL);
+  ASSERT_GT(length, 0);
+  EXPECT_EQ(shown.find("word"), std::string::npos);
+}
+
 TEST(CallChannelTest, AsksAPortThatFailedNoMoreUntilItIsNamedAgain) {
   std::optional<Remote> remote(std::in_place);
-  RemoteConnector connector("127.0.0.1", {});
+  RemoteConnector connector("127.0.0.1", nullptr, {});
   const std::string port = std::to_string(remote->port);
   connector.SetPort(port);
   EXPECT_TRUE(connector.Connect(In(seconds(10))).valid());

@@ -7,12 +7,12 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
-#include "base/scoped_fd.h"
+#include "store/proto/call_socket.h"
 
 namespace tandem::store {
 
-/// The calls on the path of every put, get and removal, which also go over plain sockets: in a
-/// fraction of the time that gRPC takes. All else goes over gRPC.
+/// The calls on the path of every put, get and removal, which also go over sockets of their own:
+/// in a fraction of the time that gRPC takes. All else goes over gRPC.
 enum class HotCall : uint32_t {
   kPutStart = 1,
   kPutEnd = 2,
@@ -35,7 +35,7 @@ inline constexpr size_t kFrameHeaderBytes = 8;
 absl::StatusOr<size_t> UnpackFrameHeader(std::string_view header, size_t limit, uint32_t* tag);
 
 /// Sends a frame. Unavailable if the connection is broken, DeadlineExceeded at `deadline`.
-absl::Status SendFrame(const ScopedFd& socket, uint32_t tag, std::string_view payload,
+absl::Status SendFrame(CallSocket& socket, uint32_t tag, std::string_view payload,
                        TimePoint deadline);
 
 /// How many frames in turn a connection had to be waited for. Where one came within microseconds
@@ -46,10 +46,7 @@ struct FramePace {
 /// Receives a frame with a payload of at most `limit` bytes. NotFound if the other end has closed
 /// between frames, Unavailable if within one or if it sends what is too long. Without `pace` it
 /// sleeps until there is something.
-absl::StatusOr<CallFrame> ReceiveFrame(const ScopedFd& socket, TimePoint deadline, size_t limit,
+absl::StatusOr<CallFrame> ReceiveFrame(CallSocket& socket, TimePoint deadline, size_t limit,
                                        FramePace* pace = nullptr);
-
-/// Waits for what poll calls `events`; false at `deadline`.
-bool WaitForSocket(const ScopedFd& socket, short events, TimePoint deadline);
 
 }  // namespace tandem::store

@@ -13,8 +13,8 @@ class FramePaceTest : public ::testing::Test {
   FramePaceTest() {
     int ends[2] = {-1, -1};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    here_ = ScopedFd(ends[0]);
-    there_ = ScopedFd(ends[1]);
+    here_ = CallSocket(ScopedFd(ends[0]));
+    there_ = CallSocket(ScopedFd(ends[1]));
   }
   absl::Status Send() {
     return SendFrame(there_, 7, "payload", Clock::Real().Now() + std::chrono::seconds(10));
@@ -23,7 +23,7 @@ class FramePaceTest : public ::testing::Test {
     return ReceiveFrame(here_, Clock::Real().Now() + wait, kLimit, &pace_);
   }
 
-  ScopedFd here_, there_;
+  CallSocket here_, there_;
   FramePace pace_;
 };
 
@@ -47,7 +47,7 @@ TEST_F(FramePaceTest, AFrameThatIsThereIsNotLate) {
 }
 
 TEST_F(FramePaceTest, WaitingAwakeEndsWhenTheOtherEndCloses) {
-  there_ = ScopedFd();
+  there_ = CallSocket();
   EXPECT_TRUE(absl::IsNotFound(Receive(std::chrono::seconds(10)).status()));
 }
 

@@ -15,11 +15,6 @@ namespace {
 constexpr size_t kMaxConnections = 256;
 constexpr Duration kSendTimeout = std::chrono::seconds(5);
 
-bool StillWaits(const ScopedFd& caller) {
-  char byte = 0;
-  return recv(caller.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
-}
-
 }  // namespace
 
 CallServer::CallServer(ScopedFd listener, Admission admit, Handler handler)
@@ -33,7 +28,7 @@ CallServer::~CallServer() {
     MutexLock lock(mutex_);
     stopping_ = true;
     for (const Connection& connection : connections_) {
-      shutdown(connection.socket.get(), SHUT_RDWR);
+      shutdown(connection.socket.descriptor().get(), SHUT_RDWR);
     }
   }
   shutdown(listener_.get(), SHUT_RDWR);  // has accept return
@@ -62,7 +57,7 @@ bool CallServer::Take(ScopedFd socket) {
   Reap();
   if (!socket.valid() || connections_.size() == kMaxConnections) return true;
   Connection& connection = connections_.emplace_back();
-  connection.socket = std::move(socket);
+  connection.socket = CallSocket(std::move(socket));
   connection.thread = std::thread([this, &connection] { Serve(connection); });
   return true;
 }
@@ -83,7 +78,7 @@ void CallServer::Serve(Connection& connection) {
     const absl::StatusOr<CallFrame> call =
         ReceiveFrame(connection.socket, TimePoint::max(), kMaxMessageBytes, &pace);
     // Who gave up, while this process stood still say, would not learn what it has been given.
-    if (!call.ok() || !StillWaits(connection.socket)) break;
+    if (!call.ok() || connection.socket.IsClosed()) break;
     absl::StatusOr<std::string> response = handler_(static_cast<HotCall>(call->tag), call->payload);
     const std::string payload =
         response.ok() ? *std::move(response) : std::string(response.status().message());
@@ -92,7 +87,7 @@ void CallServer::Serve(Connection& connection) {
                   .ok();
   }
   MutexLock lock(mutex_);
-  shutdown(connection.socket.get(), SHUT_RDWR);
+  shutdown(connection.socket.descriptor().get(), SHUT_RDWR);
   connection.ended = true;
 }
 

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "base/scoped_fd.h"
 #include "store/proto/call_frame.h"
+#include "store/proto/call_socket.h"
 
 namespace tandem::store {
 
@@ -20,7 +21,7 @@ class CallServer {
       std::function<absl::StatusOr<std::string>(HotCall call, const std::string& request)>;
 
   /// Whether the other end of a new connection may call, on that connection's thread.
-  using Admission = std::function<bool(const ScopedFd& socket)>;
+  using Admission = std::function<bool(CallSocket& socket)>;
 
   /// `listener` is a socket that listens.
   CallServer(ScopedFd listener, Admission admit, Handler handler);
@@ -29,7 +30,7 @@ class CallServer {
 
  private:
   struct Connection {
-    ScopedFd socket;
+    CallSocket socket;
     std::thread thread;
     bool ended = false;
   };

@@ -189,13 +189,13 @@ class GrpcMasterClient : public MasterClient {
   struct OneMaster {
     OneMaster(const std::string& at, const Credentials& credentials)
         : address(at),
-          local([names = LocalNames(at)](TimePoint) { return ConnectLocally(names); }),
-          connector(at.substr(0, at.rfind(':')), credentials.token),
+          local([names = LocalNames(at)](TimePoint) { return CallSocket(ConnectLocally(names)); }),
+          connector(at.substr(0, at.rfind(':')), credentials.tls, credentials.token),
           remote([this](TimePoint deadline) { return connector.Connect(deadline); }),
           channel(grpc::CreateCustomChannel(at, credentials.channel, MasterChannelArguments())),
           stub(proto::Master::NewStub(channel)) {}
 
-    /// Where it takes hot calls from other hosts, as it said in this answer. With TLS nowhere.
+    /// Where it takes hot calls from other hosts, as it said in this answer.
     void LearnPort(const grpc::ClientContext& context) {
       const auto& fields = context.GetServerInitialMetadata();
       const auto found = fields.find(kCallPortField);
@@ -308,7 +308,7 @@ class GrpcMasterClient : public MasterClient {
     if (status.ok()) {
       master.answered.store(true, std::memory_order_relaxed);
       master.Note(response);
-      if (credentials_.tls == nullptr) master.LearnPort(context);
+      master.LearnPort(context);
       return response;
     }
     return absl::Status(

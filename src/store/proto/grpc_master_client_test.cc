@@ -155,7 +155,7 @@ class SocketOfMaster {
       : epoch_(std::move(epoch)),
         server_(
             *ListenLocally(LocalSocketNames("127.0.0.1", port).front()),
-            [](const ScopedFd&) { return true; },
+            [](CallSocket&) { return true; },
             [this](HotCall call, const std::string&) { return Answer(call); }) {}
 
   /// Since it was asked last.

@@ -39,32 +39,30 @@ void SetOptions(const ScopedFd& socket) {
   set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
 }
 
-absl::StatusOr<HostAddresses> Resolve(const std::string& host, int port, TimePoint deadline) {
+/// An address without the brackets of IPv6.
+std::string Bare(const std::string& host) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  return LookUpHost(bracketed ? host.substr(1, host.size() - 2) : host, port, deadline);
+  return bracketed ? host.substr(1, host.size() - 2) : host;
 }
 
 ScopedFd ConnectTo(const std::string& host, int port, TimePoint deadline) {
-  const auto addresses = Resolve(host, port, deadline);
+  const auto addresses = LookUpHost(host, port, deadline);
   if (!addresses.ok()) return ScopedFd();
   const HostAddresses& found = *addresses;
   ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return ScopedFd();
   int error = connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
-  if (error == EINPROGRESS && WaitForSocket(socket, POLLOUT, deadline)) {
+  if (error == EINPROGRESS && WaitForSocket(socket.get(), POLLOUT, deadline)) {
     socklen_t length = sizeof(error);
     getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
   }
   return error == 0 ? std::move(socket) : ScopedFd();
 }
 
-bool ShowToken(const ScopedFd& socket, const BearerToken& token, TimePoint deadline) {
-  if (!SendFrame(socket, kHello, token.secret(), deadline).ok()) return false;
-  const auto reply = ReceiveFrame(socket, deadline, kMaxTokenBytes);
-  return reply.ok() && reply->tag == kHello;
-}
-
 }  // namespace
+
+RemoteConnector::RemoteConnector(const std::string& host, TlsContext tls, BearerToken token)
+    : host_(Bare(host)), tls_(std::move(tls)), token_(std::move(token)) {}
 
 void RemoteConnector::SetPort(std::string_view text) {
   int port = 0;
@@ -75,27 +73,35 @@ void RemoteConnector::SetPort(std::string_view text) {
   if (port_.load(std::memory_order_relaxed) != port) port_.store(port, std::memory_order_relaxed);
 }
 
-ScopedFd RemoteConnector::Connect(TimePoint deadline) {
+bool RemoteConnector::Introduce(CallSocket& socket, TimePoint deadline) {
+  // Who it is must be known before it is shown the token.
+  if (tls_ != nullptr && !socket.ConnectTls(tls_, host_, deadline).ok()) return false;
+  if (!SendFrame(socket, kHello, token_.secret(), deadline).ok()) return false;
+  const auto reply = ReceiveFrame(socket, deadline, kMaxTokenBytes);
+  return reply.ok() && reply->tag == kHello;
+}
+
+CallSocket RemoteConnector::Connect(TimePoint deadline) {
   const int port = port_.load(std::memory_order_relaxed);
   const TimePoint now = Clock::Real().Now();
-  if (port == 0 || now < not_before_.load(std::memory_order_relaxed)) return ScopedFd();
+  if (port == 0 || now < not_before_.load(std::memory_order_relaxed)) return CallSocket();
   const TimePoint give_up = std::min(deadline, now + kConnectTimeout);
-  ScopedFd socket = ConnectTo(host_, port, give_up);
+  CallSocket socket(ConnectTo(host_, port, give_up));
   if (socket.valid()) {
-    SetOptions(socket);
-    if (ShowToken(socket, token_, give_up)) return socket;
+    SetOptions(socket.descriptor());
+    if (Introduce(socket, give_up)) return socket;
   }
   // Others may listen there by now: they shall not be shown the token again.
   port_.store(0, std::memory_order_relaxed);
   const TimePoint failed = Clock::Real().Now();
   not_before_.store(failed + (failed < give_up ? kAfterRefusal : kAfterSilence),
                     std::memory_order_relaxed);
-  return ScopedFd();
+  return CallSocket();
 }
 
 absl::StatusOr<RemoteListener> ListenRemotely(const std::string& address) {
   ASSIGN_OR_RETURN(const HostAddresses found,
-                   Resolve(address, 0, Clock::Real().Now() + kNameServiceTime));
+                   LookUpHost(Bare(address), 0, Clock::Real().Now() + kNameServiceTime));
   RemoteListener listener;
   listener.socket = ScopedFd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage bound{};
@@ -112,9 +118,10 @@ absl::StatusOr<RemoteListener> ListenRemotely(const std::string& address) {
   return listener;
 }
 
-bool AdmitRemote(const ScopedFd& socket, const BearerToken& token) {
-  SetOptions(socket);
+bool AdmitRemote(CallSocket& socket, const TlsContext& tls, const BearerToken& token) {
+  SetOptions(socket.descriptor());
   const TimePoint deadline = Clock::Real().Now() + kHelloTimeout;
+  if (tls != nullptr && !socket.AcceptTls(tls, deadline).ok()) return false;
   const auto hello = ReceiveFrame(socket, deadline, kMaxTokenBytes);
   if (!hello.ok() || hello->tag != kHello) return false;
   const absl::Status allowed = token.CheckSecret(hello->payload);
