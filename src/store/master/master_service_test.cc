@@ -1,6 +1,7 @@
 #include "store/master/master_service.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -11,7 +12,10 @@
 #include "base/testing/test_certificates.h"
 #include "store/master/maintenance.h"
 #include "store/master/testing/pool.h"
+#include "store/proto/call_channel.h"
 #include "store/proto/master_client.h"
+#include "store/proto/remote_socket.h"
+#include "store/proto/store.grpc.pb.h"
 
 namespace tandem::store {
 namespace {
@@ -271,6 +275,36 @@ TEST_F(SecuredMasterTest, VerifiesClientsIfToldTo) {
   client.files = certificates_.files();
   const absl::Status status = Ask(*service, client);
   EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(SecuredMasterTest, TakesCallsOverTlsBesideGrpc) {
+  Security server = ServerSecurity();
+  server.files.verify_clients = true;
+  const auto service = Serve(server);
+  const TlsTexts texts = *ReadTlsFiles(certificates_.files());
+  const auto stub = proto::Master::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(service->port()),
+                          grpc::SslCredentials({texts.ca, texts.key, texts.certificate})));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  context.AddMetadata("authorization", token_.Authorization());
+  proto::PingRequest request;
+  request.set_client_id("a");
+  proto::PingResponse response;
+  ASSERT_TRUE(stub->Ping(&context, request, &response).ok());
+  const auto& fields = context.GetServerInitialMetadata();
+  const auto port = fields.find(kCallPortField);
+  ASSERT_NE(port, fields.end());
+  RemoteConnector connector("127.0.0.1", *MakeTlsClientContext(certificates_.files()), token_);
+  RemoteConnector unknown("127.0.0.1", *MakeTlsClientContext({.ca = certificates_.ca()}), token_);
+  for (RemoteConnector* one : {&connector, &unknown}) {
+    one->SetPort({port->second.data(), port->second.size()});
+  }
+  EXPECT_FALSE(unknown.Connect(Soon()).valid());  // for want of a certificate
+  CallChannel channel([&](TimePoint deadline) { return connector.Connect(deadline); });
+  const auto reply = channel.Call(HotCall::kPing, request.SerializeAsString(), Soon());
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_TRUE(reply->ok()) << reply->status();
 }
 
 TEST_F(SecuredMasterTest, NamesTheFileThatIsWrong) {

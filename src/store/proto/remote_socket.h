@@ -22,8 +22,8 @@ inline constexpr char kCallPortField[] = "tandem-call-port";
 /// Connects to a master at the port that it named last. Safe for use by several threads.
 class RemoteConnector {
  public:
-  /// `host` is a name or an address, which the master's certificate must name. Without `tls`, null,
-  /// it has none to show.
+  /// `host` is a name or an address, which the master's certificate must name; it speaks plain TCP
+  /// if `tls` is null.
   RemoteConnector(const std::string& host, TlsContext tls, BearerToken token);
 
   /// What the master said in answer to a call; empty if it said nothing.
