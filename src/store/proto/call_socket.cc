@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/status.h"
+#include "store/proto/socket_wait.h"
 
 namespace tandem::store {
 namespace {
@@ -61,18 +62,6 @@ absl::StatusOr<size_t> ReceivePlain(const ScopedFd& socket, char* bytes, size_t 
 }
 
 }  // namespace
-
-bool WaitForSocket(int socket, short events, TimePoint deadline) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::Real().Now());
-    pollfd waited{socket, events, 0};
-    const int ready =
-        poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000)));
-    if (ready > 0) return true;
-    if (ready == 0 && Clock::Real().Now() >= deadline) return false;
-    if (ready < 0 && errno != EINTR) return false;
-  }
-}
 
 absl::Status CallSocket::ConnectTls(const TlsContext& context, const std::string& host,
                                     TimePoint deadline) {

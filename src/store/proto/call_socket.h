@@ -46,7 +46,4 @@ class CallSocket {
   std::unique_ptr<TlsConnection> tls_;  // null where it is plain
 };
 
-/// Waits for what poll calls `events`; false at `deadline`.
-bool WaitForSocket(int socket, short events, TimePoint deadline);
-
 }  // namespace tandem::store

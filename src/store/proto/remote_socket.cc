@@ -14,6 +14,7 @@
 #include "base/host_lookup.h"
 #include "base/status.h"
 #include "store/proto/call_frame.h"
+#include "store/proto/socket_wait.h"
 
 namespace tandem::store {
 namespace {

@@ -5,13 +5,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <new>
 
 #include "base/status.h"
-#include "store/proto/call_socket.h"
+#include "store/proto/socket_wait.h"
 
 namespace tandem::store {
 namespace {

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "base/clock.h"
+
+namespace tandem::store {
+
+/// Waits for what poll calls `events`; false at `deadline`.
+bool WaitForSocket(int socket, short events, TimePoint deadline);
+
+}  // namespace tandem::store
