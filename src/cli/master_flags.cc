@@ -1,9 +1,9 @@
 #include "cli/master_flags.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 #include "base/status.h"
+#include "cli/config_file.h"
 #include "cli/gflags_parser.h"
 #include "store/master/etcd_client.h"
 
@@ -119,30 +119,6 @@ void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
   parser.AddChoice("memory_allocator", {"offset", "cachelib"}, &raw.memory_allocator, "no effect");
 }
 
-/// Sets the flags that the file names and the command line does not.
-absl::Status ReadConfig(const std::string& path, GflagsParser& parser) try {
-  const YAML::Node document = YAML::LoadFile(path);
-  if (!document.IsMap()) {
-    return absl::InvalidArgumentError(
-        fmt::format("--config_path={}: not a map from names of flags to values", path));
-  }
-  for (const auto& entry : document) {
-    const std::string name = entry.first.as<std::string>();
-    if (parser.IsSet(name)) continue;
-    if (!entry.second.IsScalar()) {
-      return absl::InvalidArgumentError(
-          fmt::format("--config_path={}: the value of '{}' is not a single one", path, name));
-    }
-    if (absl::Status status = parser.Set(name, entry.second.Scalar()); !status.ok()) {
-      return absl::InvalidArgumentError(
-          fmt::format("--config_path={}: {}", path, std::string(status.message())));
-    }
-  }
-  return absl::OkStatus();
-} catch (const YAML::Exception& error) {
-  return absl::InvalidArgumentError(fmt::format("--config_path={}: {}", path, error.what()));
-}
-
 /// What --enable_offload and the flags that go with it say.
 absl::Status TakeOffload(const RawFlags& raw, store::MasterOptions& master) {
   if (!raw.enable_offload || raw.root_fs_dir.empty()) return absl::OkStatus();
@@ -175,7 +151,7 @@ absl::StatusOr<MasterFlags> MasterFlags::Parse(const Arguments& arguments) {
     flags.help = "usage: tandem master [FLAGS]\n" + parser.Help();
     return flags;
   }
-  if (!raw.config_path.empty()) RETURN_IF_ERROR(ReadConfig(raw.config_path, parser));
+  if (!raw.config_path.empty()) RETURN_IF_ERROR(ReadConfigFile(raw.config_path, parser));
 
   const auto ignore = [&](const char* name, const char* reason) {
     if (!parser.IsChanged(name)) return;

@@ -53,7 +53,7 @@ WRONG_TEXTS = {
     "cluster_id": [("a/b", "without '/'"), ("..", "without '/'"), ("", "without '/'")],
     "snapshot_backup_dir": [("/proc/none", "cannot", "--enable_snapshot")],
     "root_fs_dir": [("relative", "not an absolute path", "--enable_offload")],
-    "config_path": [(NO_FILE, "bad file")],
+    "config_path": [(NO_FILE, "cannot be read"), ("/", "cannot be read: Is a directory")],
     "ready_file": [(NO_FILE, "cannot be written")],
     "token_file": [(NO_FILE, "cannot be read")]}
 OF_THE_MACHINE = {"rpc_address", "http_metadata_server_host", "snapshot_backup_dir", "ready_file"}
@@ -290,7 +290,8 @@ class MasterContractTest(unittest.TestCase):
                                 ("--rpc_port=70000", "--rpc_port=70000"),
                                 ("--allocation_strategy=best", "free_ratio_first"),
                                 ("--eviction_ratio=2", "--eviction_ratio=2"),
-                                ("--config_path=/nowhere", "/nowhere")):
+                                ("--config_path=/nowhere", "--config_path=/nowhere"),
+                                ("--config_path=/", "--config_path=/: cannot be read")):
             result = self.run_master(flag)
             self.assertEqual(result.returncode, 2)
             self.assertIn(complaint, result.stderr)
