@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <set>
 
 #include "absl/status/statusor.h"
 #include "base/status.h"
@@ -41,8 +42,15 @@ absl::Status SetFlagsFrom(std::string_view text, GflagsParser& parser) try {
   if (!document.IsMap()) {
     return absl::InvalidArgumentError("not a map from names of flags to values");
   }
+  std::set<std::string> named;
   for (const auto& entry : document) {
     const std::string name = entry.first.as<std::string>();
+    if (!named.insert(NormalizedFlag(name)).second) {
+      return absl::InvalidArgumentError(
+          fmt::format("'{}' comes twice; each flag may come once, whether spelt with dashes or "
+                      "underscores",
+                      name));
+    }
     if (parser.IsSet(name)) continue;
     if (!entry.second.IsScalar()) {
       return absl::InvalidArgumentError(fmt::format("the value of '{}' is not a single one", name));

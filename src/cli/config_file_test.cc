@@ -60,5 +60,20 @@ TEST_F(ConfigFileTest, NamesItselfAndWhatIsWrong) {
               AllOf(HasSubstr(path_), HasSubstr("--rpc_port=x: not a port number")));
 }
 
+TEST_F(ConfigFileTest, RefusesAKeyThatComesTwice) {
+  for (const char* text :
+       {"rpc_port: 2\ncluster_id: c\nrpc_port: 3\n",
+        R"({"cluster_id": "c", "rpc_port": 2, "rpc_port": 2})", "rpc-port: 2\nrpc_port: 3\n"}) {
+    parser_ = GflagsParser();
+    parser_.AddPort("rpc_port", &rpc_port_, "port for calls");
+    parser_.AddString("cluster_id", &cluster_id_, "a name");
+    EXPECT_THAT(ErrorOfText(text),
+                StartsWith("--config_path=" + path_ + ": 'rpc_port' comes twice"));
+  }
+  ASSERT_TRUE(parser_.Parse({"--rpc_port=2"}).ok());
+  EXPECT_THAT(ErrorOfText("rpc_port: 2\nrpc_port: 3\n"), HasSubstr("'rpc_port' comes twice"))
+      << "also where the command line comes first";
+}
+
 }  // namespace
 }  // namespace tandem::cli

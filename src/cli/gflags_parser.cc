@@ -33,13 +33,13 @@ std::optional<int64_t> ParseInt(const std::string& text, int64_t least, int64_t 
   return value;
 }
 
-std::string Normalized(std::string_view name) {
+}  // namespace
+
+std::string NormalizedFlag(std::string_view name) {
   std::string normalized(name);
   std::replace(normalized.begin(), normalized.end(), '-', '_');
   return normalized;
 }
-
-}  // namespace
 
 void GflagsParser::Add(const std::string& name, Flag flag) {
   flag.default_text = flag.print();
@@ -107,7 +107,7 @@ void GflagsParser::AddChoice(const std::string& name, const std::vector<std::str
 }
 
 GflagsParser::Flag* GflagsParser::Find(std::string_view name) {
-  const auto it = flags_.find(Normalized(name));
+  const auto it = flags_.find(NormalizedFlag(name));
   return it == flags_.end() ? nullptr : &it->second;
 }
 
@@ -115,13 +115,13 @@ absl::Status GflagsParser::Unknown(std::string_view name) const {
   std::vector<std::string_view> names;
   for (const auto& [known, flag] : flags_) names.push_back(known);
   return absl::InvalidArgumentError(
-      fmt::format("unknown flag '{}'{}", name, Suggestion(Normalized(name), names)));
+      fmt::format("unknown flag '{}'{}", name, Suggestion(NormalizedFlag(name), names)));
 }
 
 absl::Status GflagsParser::SetFlag(const std::string& name, Flag& flag, const std::string& value) {
   if (!flag.set(value)) {
     return absl::InvalidArgumentError(
-        fmt::format("--{}={}: not {}", Normalized(name), value, flag.accepted));
+        fmt::format("--{}={}: not {}", NormalizedFlag(name), value, flag.accepted));
   }
   flag.given = true;
   return absl::OkStatus();
@@ -170,12 +170,12 @@ absl::Status GflagsParser::Parse(const Arguments& arguments) {
 }
 
 bool GflagsParser::IsSet(const std::string& name) const {
-  const auto it = flags_.find(Normalized(name));
+  const auto it = flags_.find(NormalizedFlag(name));
   return it != flags_.end() && it->second.given;
 }
 
 bool GflagsParser::IsChanged(const std::string& name) const {
-  const auto it = flags_.find(Normalized(name));
+  const auto it = flags_.find(NormalizedFlag(name));
   return it != flags_.end() && it->second.print() != it->second.default_text;
 }
 

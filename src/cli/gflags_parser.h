@@ -12,6 +12,9 @@
 
 namespace tandem::cli {
 
+/// How a flag's name is spelt in messages: with underscores for dashes.
+std::string NormalizedFlag(std::string_view name);
+
 /// A command line in the style of gflags: one dash or two, the value after '=' or as the next
 /// argument, underscores or dashes within a name; booleans as --flag, --noflag or --flag=true.
 /// Where a flag comes twice the last one counts. Errors name the flag, its value and what is
