@@ -33,6 +33,27 @@ std::optional<int64_t> ParseInt(const std::string& text, int64_t least, int64_t 
   return value;
 }
 
+std::optional<int64_t> ParseMilliseconds(const std::string& text, int64_t most) {
+  std::string trimmed = text;
+  absl::StripAsciiWhitespace(&trimmed);
+  const size_t digits = std::min(trimmed.find_first_not_of("0123456789"), trimmed.size());
+  std::string unit = absl::AsciiStrToLower(trimmed.substr(digits));
+  absl::StripLeadingAsciiWhitespace(&unit);
+  int64_t scale = 1;
+  if (unit == "s") {
+    scale = 1000;
+  } else if (unit == "m") {
+    scale = 60 * 1000;
+  } else if (unit == "h") {
+    scale = 60 * 60 * 1000;
+  } else if (!unit.empty() && unit != "ms") {
+    return std::nullopt;
+  }
+  const auto count = ParseInt(trimmed.substr(0, digits), 0, most / scale);
+  if (!count) return std::nullopt;
+  return *count * scale;
+}
+
 }  // namespace
 
 std::string NormalizedFlag(std::string_view name) {
@@ -65,6 +86,20 @@ void GflagsParser::AddInt(const std::string& name, int64_t least, int64_t most, 
   };
   Add(name, {set, [value] { return std::to_string(*value); },
              fmt::format("a whole number {} to {}", least, most), help});
+}
+
+void GflagsParser::AddMilliseconds(const std::string& name, int64_t most, int64_t* value,
+                                   const std::string& help) {
+  const auto set = [=](const std::string& text) {
+    const std::optional<int64_t> parsed = ParseMilliseconds(text, most);
+    if (parsed) *value = *parsed;
+    return parsed.has_value();
+  };
+  Add(name,
+      {set, [value] { return std::to_string(*value); },
+       fmt::format(
+           "a time in whole ms, s, m or h (ms where none is named), in milliseconds 0 to {}", most),
+       help});
 }
 
 void GflagsParser::AddPort(const std::string& name, int* value, const std::string& help) {

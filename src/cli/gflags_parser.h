@@ -25,6 +25,10 @@ class GflagsParser {
   void AddBool(const std::string& name, bool* value, const std::string& help);
   void AddInt(const std::string& name, int64_t least, int64_t most, int64_t* value,
               const std::string& help);
+  /// Milliseconds from 0 to `most`: alone, or a whole number with ms, s, m or h in either case, and
+  /// spaces around either.
+  void AddMilliseconds(const std::string& name, int64_t most, int64_t* value,
+                       const std::string& help);
   /// 0 to 65535.
   void AddPort(const std::string& name, int* value, const std::string& help);
   void AddDouble(const std::string& name, double least, double most, double* value,

@@ -14,6 +14,7 @@ class GflagsParserTest : public testing::Test {
     parser_.AddBool("enable_ha", &enable_ha_, "several masters");
     parser_.AddBool("evict", &evict_, "evict objects");
     parser_.AddInt("v", 0, 10, &verbosity_, "verbosity");
+    parser_.AddMilliseconds("ttl", 86'400'000, &ttl_ms_, "how long");
     parser_.AddPort("rpc_port", &port_, "port for calls");
     parser_.AddDouble("ratio", 0, 1, &ratio_, "share");
     parser_.AddString("notes", &notes_, "anything");
@@ -29,6 +30,7 @@ class GflagsParserTest : public testing::Test {
   bool enable_ha_ = false;
   bool evict_ = true;
   int64_t verbosity_ = 0;
+  int64_t ttl_ms_ = 10'000;
   int port_ = 50051;
   double ratio_ = 0.05;
   std::string notes_ = "none";
@@ -67,6 +69,60 @@ TEST_F(GflagsParserTest, TakesBooleansInEveryForm) {
   ASSERT_TRUE(parser_.Parse({"--notes=x", "--enable_ha=True"}).ok());
   EXPECT_TRUE(enable_ha_);
   EXPECT_EQ(notes_, "x");
+}
+
+TEST_F(GflagsParserTest, TakesTimesWithAndWithoutAUnit) {
+  const std::pair<const char*, int64_t> times[] = {{"0", 0},
+                                                   {"5", 5},
+                                                   {"05", 5},
+                                                   {"5ms", 5},
+                                                   {"5s", 5'000},
+                                                   {"2m", 120'000},
+                                                   {"24h", 86'400'000},
+                                                   {"86400000", 86'400'000},
+                                                   {"5MS", 5},
+                                                   {"5S", 5'000},
+                                                   {"1H", 3'600'000},
+                                                   {"5 s", 5'000},
+                                                   {" 5s", 5'000},
+                                                   {"5s ", 5'000},
+                                                   {"0h", 0}};
+  for (const auto& [text, milliseconds] : times) {
+    ttl_ms_ = -1;
+    ASSERT_TRUE(parser_.Set("ttl", text).ok()) << text;
+    EXPECT_EQ(ttl_ms_, milliseconds) << text;
+  }
+}
+
+TEST_F(GflagsParserTest, SaysWhichTimesItTakes) {
+  EXPECT_EQ(
+      ErrorOf({"--ttl=1.5s"}),
+      "--ttl=1.5s: not a time in whole ms, s, m or h (ms where none is named), in milliseconds "
+      "0 to 86400000");
+  for (const char* text : {"",
+                           " ",
+                           "s",
+                           "-5",
+                           "+5",
+                           "-5s",
+                           "5.0",
+                           ".5s",
+                           "1e3",
+                           "0x10",
+                           "5d",
+                           "5us",
+                           "5sec",
+                           "5min",
+                           "1h30m",
+                           "5 5",
+                           "s5",
+                           "25h",
+                           "86400001",
+                           "99999999999999999999",
+                           "9223372036854775807h"}) {
+    EXPECT_THAT(ErrorOf({std::string("--ttl=") + text}), HasSubstr(std::string("--ttl=") + text));
+    EXPECT_EQ(ttl_ms_, 10'000) << text;
+  }
 }
 
 TEST_F(GflagsParserTest, LetsTheLastOfTwoCount) {

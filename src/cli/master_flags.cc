@@ -40,6 +40,7 @@ struct RawFlags {
 };
 
 constexpr int64_t kMostSeconds = 1'000'000'000;
+constexpr int64_t kMostMilliseconds = 1000 * kMostSeconds;
 constexpr int64_t kMostDiskBytes = int64_t{1} << 50;
 
 void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
@@ -58,10 +59,10 @@ void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
                    "address to listen on for metadata");
   parser.AddPort("http_metadata_server_port", &flags.http_metadata_server_port,
                  "port for metadata");
-  parser.AddInt("default_kv_lease_ttl", 0, kMostSeconds, &raw.lease_ttl_ms,
-                "milliseconds that an object which was looked up is safe from eviction");
-  parser.AddInt("default_kv_soft_pin_ttl", 0, kMostSeconds, &raw.soft_pin_ttl_ms,
-                "milliseconds that a soft pin lasts after the last use");
+  parser.AddMilliseconds("default_kv_lease_ttl", kMostMilliseconds, &raw.lease_ttl_ms,
+                         "how long an object that was looked up is safe from eviction");
+  parser.AddMilliseconds("default_kv_soft_pin_ttl", kMostMilliseconds, &raw.soft_pin_ttl_ms,
+                         "how long a soft pin lasts after the last use");
   parser.AddBool("allow_evict_soft_pinned_objects", &master.allow_evict_soft_pinned_objects,
                  "evict soft-pinned objects when no others are left");
   parser.AddDouble("eviction_ratio", 0, 1, &master.eviction_ratio,

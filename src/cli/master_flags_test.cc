@@ -76,6 +76,18 @@ TEST(MasterFlags, ConvertsUnits) {
   EXPECT_EQ(flags->master.allocation_strategy, store::AllocationStrategy::kLocalFirst);
 }
 
+TEST(MasterFlags, TakesTimesOfObjectsWithAUnit) {
+  const ConfigFile file("default_kv_soft_pin_ttl: 2h\n");
+  const auto flags = MasterFlags::Parse({"--default_kv_lease_ttl=5s", file.flag()});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->master.lease_ttl, std::chrono::seconds(5));
+  EXPECT_EQ(flags->master.soft_pin_ttl, std::chrono::hours(2));
+  const ConfigFile wrong("default_kv_lease_ttl: 1.5s\n");
+  EXPECT_THAT(ErrorOf({wrong.flag()}),
+              HasSubstr(wrong.flag() + ": --default_kv_lease_ttl=1.5s: not a time in "
+                                       "whole ms, s, m or h"));
+}
+
 TEST(MasterFlags, SaysWhatHasNoEffect) {
   const auto flags = MasterFlags::Parse(
       {"--enable_offload", "--etcd_endpoints=http://a:2379", "--enable_snapshot=false"});
