@@ -25,6 +25,7 @@ constexpr InertFlag kInertFlags[] = {
 
 /// Flags in the units of the command line, next to what they end up in.
 struct RawFlags {
+  int64_t rpc_thread_num = 0;
   int64_t lease_ttl_ms = 10'000;
   int64_t soft_pin_ttl_ms = 1'800'000;
   int64_t client_ttl_s = 10;
@@ -47,9 +48,10 @@ void AddFlags(GflagsParser& parser, MasterFlags& flags, RawFlags& raw) {
   store::MasterOptions& master = flags.master;
   parser.AddString("rpc_address", &flags.rpc_address, "address to listen on for calls");
   parser.AddPort("rpc_port", &flags.rpc_port, "port for calls, 0 lets the system choose");
-  parser.AddInt(
-      "rpc_thread_num", 1, 1024, &flags.rpc_thread_num,
-      "threads that wait for calls over gRPC; each connection of other puts and gets has its own");
+  parser.AddInt("rpc_thread_num", 0, 1024, &raw.rpc_thread_num,
+                fmt::format("threads that wait for calls over gRPC, 0 for the default number, {}; "
+                            "each connection of other puts and gets has its own",
+                            flags.rpc_thread_num));
   parser.AddPort("metrics_port", &flags.metrics_port, "port for metrics and administration");
   parser.AddBool("enable_metric_reporting", &flags.enable_metric_reporting,
                  "log a summary when the pool's use has changed");
@@ -198,6 +200,7 @@ absl::StatusOr<MasterFlags> MasterFlags::Parse(const Arguments& arguments) {
   }
   store::MasterOptions& master = flags.master;
   RETURN_IF_ERROR(TakeOffload(raw, master));
+  if (raw.rpc_thread_num > 0) flags.rpc_thread_num = raw.rpc_thread_num;
   master.cluster_id = flags.cluster_id;
   master.lease_ttl = milliseconds(raw.lease_ttl_ms);
   master.soft_pin_ttl = milliseconds(raw.soft_pin_ttl_ms);

@@ -88,6 +88,18 @@ TEST(MasterFlags, TakesTimesOfObjectsWithAUnit) {
                                        "whole ms, s, m or h"));
 }
 
+TEST(MasterFlags, TakesNoThreadsForTheDefaultNumber) {
+  for (const Arguments& arguments : {Arguments{}, Arguments{"--rpc_thread_num=0"}}) {
+    const auto flags = MasterFlags::Parse(arguments);
+    ASSERT_TRUE(flags.ok()) << flags.status();
+    EXPECT_EQ(flags->rpc_thread_num, 4);
+    EXPECT_THAT(flags->without_effect, IsEmpty());
+  }
+  EXPECT_THAT(MasterFlags::Parse({"--help"})->help, HasSubstr("0 for the default number, 4"));
+  EXPECT_THAT(ErrorOf({"--rpc_thread_num=-1"}),
+              HasSubstr("--rpc_thread_num=-1: not a whole number 0 to 1024"));
+}
+
 TEST(MasterFlags, SaysWhatHasNoEffect) {
   const auto flags = MasterFlags::Parse(
       {"--enable_offload", "--etcd_endpoints=http://a:2379", "--enable_snapshot=false"});

@@ -31,8 +31,9 @@ METRICS = ["master_allocated_bytes", "master_total_capacity_bytes", "master_key_
 
 
 MOONCAKES_DEFAULTS = {
-    "rpc_port": "50051", "rpc_address": "0.0.0.0", "metrics_port": "9003",
-    "enable_metric_reporting": "true", "enable_http_metadata_server": "false",
+    "rpc_port": "50051", "rpc_address": "0.0.0.0", "rpc_thread_num": "0",
+    "metrics_port": "9003", "enable_metric_reporting": "true",
+    "enable_http_metadata_server": "false",
     "http_metadata_server_host": "0.0.0.0", "http_metadata_server_port": "8080",
     "default_kv_lease_ttl": "10000", "default_kv_soft_pin_ttl": "1800000",
     "allow_evict_soft_pinned_objects": "true", "eviction_ratio": "0.05",
