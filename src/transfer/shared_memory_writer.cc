@@ -9,7 +9,7 @@
 namespace tandem::transfer {
 namespace {
 
-// Larger objects are staged in pieces of twice the length.
+// More bytes than these are staged in pieces of twice the length.
 constexpr uint64_t kManyPieces = 2 << 20;
 // The owner copies so many within microseconds; for longer it needs the processor itself.
 constexpr uint64_t kPromptBytes = 256 << 10;
@@ -39,10 +39,10 @@ std::vector<absl::StatusOr<uint64_t>> SharedMemoryWriter::Write(std::span<const 
                                                                 TimePoint deadline,
                                                                 Duration silence,
                                                                 bool beside_others) {
-  uint64_t largest = 0;
-  for (const StagedWrite& write : writes) largest = std::max(largest, write.object.size);
+  uint64_t bytes = 0;
+  for (const StagedWrite& write : writes) bytes += write.object.size;
   // The owner starts with the first piece, and a thread is woken for each.
-  const uint64_t piece = largest > kManyPieces ? kMaxStagedBytes : kMaxStagedBytes / 2;
+  const uint64_t piece = bytes > kManyPieces ? kMaxStagedBytes : kMaxStagedBytes / 2;
   Batch batch{.deadline = deadline,
               .silence = silence,
               .piece = piece,
