@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/awake_wait.h"
+#include "base/socket_wait.h"
 
 namespace tandem::transfer {
 namespace {
@@ -21,19 +22,6 @@ sockaddr_un AbstractAddress(const std::string& name, socklen_t* length) {
   std::copy(name.begin() + 1, name.end(), address.sun_path + 1);
   *length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
   return address;
-}
-
-bool WaitFor(short events, int fd, TimePoint deadline) {
-  while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd waited{fd, events, 0};
-    const int ready =
-        poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60000)));
-    if (ready > 0) return true;
-    if (ready == 0 && std::chrono::steady_clock::now() >= deadline) return false;
-    if (ready < 0 && errno != EINTR) return false;
-  }
 }
 
 /// Has whatever waits for room in the socket, connecting included, fail with EAGAIN at `deadline`.
@@ -119,7 +107,7 @@ absl::Status SendPacketBy(TimePoint deadline, const ScopedFd& socket,
                           std::span<const std::byte> packet) {
   absl::Status sent = SendPacket(socket, packet);
   while (absl::IsResourceExhausted(sent)) {
-    if (!WaitFor(POLLOUT, socket.get(), deadline)) {
+    if (!WaitForSocket(socket.get(), POLLOUT, deadline)) {
       return absl::DeadlineExceededError("the owner of a segment takes no more requests");
     }
     sent = SendPacket(socket, packet);
@@ -148,7 +136,7 @@ absl::StatusOr<size_t> ReceivePacket(const ScopedFd& socket, std::span<std::byte
   ssize_t length = -1;
   do {
     length = recvmsg(socket.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (length < 0 && errno == EAGAIN && !WaitFor(POLLIN, socket.get(), deadline)) {
+    if (length < 0 && errno == EAGAIN && !WaitForSocket(socket.get(), POLLIN, deadline)) {
       return absl::DeadlineExceededError("the owner of a segment does not answer");
     }
   } while (length < 0 && (errno == EAGAIN || errno == EINTR));

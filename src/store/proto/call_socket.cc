@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/socket_wait.h"
 #include "base/status.h"
-#include "store/proto/socket_wait.h"
 
 namespace tandem::store {
 namespace {

@@ -12,9 +12,9 @@
 
 #include "absl/strings/numbers.h"
 #include "base/host_lookup.h"
+#include "base/socket_wait.h"
 #include "base/status.h"
 #include "store/proto/call_frame.h"
-#include "store/proto/socket_wait.h"
 
 namespace tandem::store {
 namespace {

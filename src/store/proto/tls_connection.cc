@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <new>
 
+#include "base/socket_wait.h"
 #include "base/status.h"
-#include "store/proto/socket_wait.h"
 
 namespace tandem::store {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "base/clock.h"
 
-namespace tandem::store {
+namespace tandem {
 
 /// Waits for what poll calls `events`; false at `deadline`.
 bool WaitForSocket(int socket, short events, TimePoint deadline);
 
-}  // namespace tandem::store
+}  // namespace tandem

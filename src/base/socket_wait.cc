@@ -1,11 +1,11 @@
-#include "store/proto/socket_wait.h"
+#include "base/socket_wait.h"
 
 #include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
 
-namespace tandem::store {
+namespace tandem {
 
 bool WaitForSocket(int socket, short events, TimePoint deadline) {
   while (true) {
@@ -19,4 +19,4 @@ bool WaitForSocket(int socket, short events, TimePoint deadline) {
   }
 }
 
-}  // namespace tandem::store
+}  // namespace tandem
