@@ -77,6 +77,13 @@ void UcxRequester::Abandon(const std::string& endpoint) {
 }
 
 void UcxRequester::CloseAll() {
+  // UCX 1.13 takes a late event of a socket that was closed while it connected for one of the
+  // socket that has its number next, and aborts the process.
+  std::vector<ucp_ep_h> connecting;
+  for (const auto& [peer, connection] : connections_) {
+    if (!connection->answered) connecting.push_back(connection->endpoint);
+  }
+  worker_.Flush(connecting);
   while (!connections_.empty()) {
     const ConnectionPointer connection = connections_.begin()->second;
     Drop(connection, absl::CancelledError("the transport is closed"));
@@ -146,6 +153,7 @@ ucs_status_t UcxRequester::TakeReply(const ReplyHeader& reply, void* data, size_
   const ConnectionPointer connection = waiting->second;
   const RequestPointer request = connection->in_flight[reply.id];
   connection->last_reply = Clock::Real().Now();
+  connection->answered = true;
   if (reply.code != absl::StatusCode::kOk) {
     const std::string_view text =
         rendezvous ? "" : std::string_view(static_cast<const char*>(data), length);

@@ -39,6 +39,7 @@ class UcxRequester {
     std::deque<RequestPointer> queue;
     std::unordered_map<uint64_t, RequestPointer> in_flight;
     TimePoint last_reply;
+    bool answered = false;
   };
   using ConnectionPointer = std::shared_ptr<Connection>;
 

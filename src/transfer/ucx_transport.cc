@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/status.h"
 #include "transfer/message.h"
@@ -67,7 +68,8 @@ ucs_status_t UcxTransport::ListenOn(const std::string& host, int port) {
 }
 
 UcxTransport::~UcxTransport() {
-  for (Lane& lane : lanes_) {
+  // The listener ends last: to accept what it offered to another worker takes memory of its own.
+  for (Lane& lane : std::views::reverse(lanes_)) {
     lane.worker->Post([this, &lane] {
       if (&lane == &lanes_.front() && listener_ != nullptr) ucp_listener_destroy(listener_);
       lane.requester->CloseAll();
@@ -80,7 +82,9 @@ UcxTransport::~UcxTransport() {
 void UcxTransport::OnConnection(ucp_conn_request_h request, void* self) {
   auto* transport = static_cast<UcxTransport*>(self);
   Lane& lane = transport->lanes_[transport->next_accept_++ % transport->lanes_.size()];
-  lane.worker->Post([service = lane.service.get(), request] { service->Accept(request); });
+  const bool taken =
+      lane.worker->Post([service = lane.service.get(), request] { service->Accept(request); });
+  if (!taken) ucp_listener_reject(transport->listener_, request);
 }
 
 bool UcxTransport::HasGone(const std::string& endpoint, TimePoint deadline) {

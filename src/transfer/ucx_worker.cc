@@ -68,11 +68,12 @@ absl::Status UcxWorker::Open(ucp_context_h context) {
   return absl::OkStatus();
 }
 
-void UcxWorker::Post(Task task) {
+bool UcxWorker::Post(Task task) {
   MutexLock lock(mutex_);
-  if (stopping_) return;
+  if (stopping_) return false;
   tasks_.push_back(std::move(task));
   if (tasks_.size() == 1) eventfd_write(wake_.get(), 1);
+  return true;
 }
 
 void UcxWorker::Stop() {
@@ -118,14 +119,18 @@ void UcxWorker::Sleep() {
   }
 }
 
-void UcxWorker::DrainAndDestroy() {
+void UcxWorker::ProgressUntilEnded(const std::vector<ucs_status_ptr_t>& requests) {
   const TimePoint give_up = Clock::Real().Now() + kCloseTimeout;
-  for (ucs_status_ptr_t closing : closing_) {
-    while (ucp_request_check_status(closing) == UCS_INPROGRESS && Clock::Real().Now() < give_up) {
+  for (ucs_status_ptr_t request : requests) {
+    while (ucp_request_check_status(request) == UCS_INPROGRESS && Clock::Real().Now() < give_up) {
       ucp_worker_progress(handle_);
     }
-    ucp_request_free(closing);
+    ucp_request_free(request);
   }
+}
+
+void UcxWorker::DrainAndDestroy() {
+  ProgressUntilEnded(closing_);
   ucp_worker_destroy(std::exchange(handle_, nullptr));
   while (!operations_.empty()) Complete(operations_.begin()->first, UCS_ERR_CANCELED);
 }
@@ -179,6 +184,16 @@ void UcxWorker::Receive(void* descriptor, std::span<std::byte> buffer, Completio
   params.user_data = operations_[operation].get();
   Track(ucp_am_recv_data_nbx(handle_, descriptor, buffer.data(), buffer.size(), &params),
         operation);
+}
+
+void UcxWorker::Flush(const std::vector<ucp_ep_h>& endpoints) {
+  const ucp_request_param_t params{};
+  std::vector<ucs_status_ptr_t> flushes;
+  for (ucp_ep_h endpoint : endpoints) {
+    const ucs_status_ptr_t flush = ucp_ep_flush_nbx(endpoint, &params);
+    if (UCS_PTR_IS_PTR(flush)) flushes.push_back(flush);
+  }
+  ProgressUntilEnded(flushes);
 }
 
 void UcxWorker::Close(ucp_ep_h endpoint) {

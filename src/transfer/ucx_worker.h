@@ -33,8 +33,9 @@ class UcxWorker {
 
   /// Starts the thread. Until then whoever created the worker may call it.
   void Start();
-  /// Runs `task` on the worker's thread, soon; never after Stop. Safe on every thread.
-  void Post(Task task);
+  /// Runs `task` on the worker's thread, soon. False, and it never runs, after Stop. Safe on every
+  /// thread.
+  bool Post(Task task);
   /// Runs the tasks posted so far, waits a bounded time for endpoints that are closing, completes
   /// what is left with UCS_ERR_CANCELED and joins the thread.
   void Stop();
@@ -47,6 +48,8 @@ class UcxWorker {
             std::span<const std::byte> data, uint32_t flags, Completion done);
   /// Receives the data behind a rendezvous descriptor.
   void Receive(void* descriptor, std::span<std::byte> buffer, Completion done);
+  /// Waits a bounded time until these endpoints are connected and what was sent on them has left.
+  void Flush(const std::vector<ucp_ep_h>& endpoints);
   /// Closes an endpoint at once; what is in flight on it completes with an error.
   void Close(ucp_ep_h endpoint);
 
@@ -57,6 +60,7 @@ class UcxWorker {
   bool RunTasks();
   void Sleep();
   void DrainAndDestroy();
+  void ProgressUntilEnded(const std::vector<ucs_status_ptr_t>& requests);
   void Track(ucs_status_ptr_t request, uint64_t operation);
   void Complete(uint64_t operation, ucs_status_t status);
   uint64_t NewOperation(Completion done);
