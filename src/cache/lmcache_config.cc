@@ -89,7 +89,7 @@ absl::Status Complete(LmcacheConfig* config) {
   const std::vector<std::string> masters = absl::StrSplit(config->master_server_address, ',');
   std::optional<HostPort> named;
   for (const std::string& part : masters) {
-    ASSIGN_OR_RETURN(HostPort one, ParseHostPort(part));
+    ASSIGN_OR_RETURN(HostPort one, ParseServerAddress(part));
     if (!named || one.ToString() == url.master.ToString()) named = std::move(one);
   }
   const HostPort& master = *named;

@@ -32,7 +32,7 @@ absl::Status SetSeconds(const ConfigValue& value, Duration* field) {
 /// One address, or those of several masters with commas between them.
 absl::Status CheckMasters(std::string_view text) {
   const std::vector<std::string> masters = absl::StrSplit(std::string(text), ',');
-  for (const std::string& master : masters) RETURN_IF_ERROR(ParseHostPort(master).status());
+  for (const std::string& master : masters) RETURN_IF_ERROR(ParseServerAddress(master).status());
   return absl::OkStatus();
 }
 
@@ -132,7 +132,7 @@ constexpr Option kOptions[] = {
     {"extra_config.local_hostname",
      [](Value v, Config c) {
        return SetChecked(v, &c->local_hostname, [](std::string_view text) {
-         return ParseHostPort(fmt::format("{}:1", text)).ok() || ParseHostPort(text).ok()
+         return ParseServerAddress(fmt::format("{}:1", text)).ok() || ParseServerAddress(text).ok()
                     ? absl::OkStatus()
                     : absl::InvalidArgumentError(
                           "a host name or an address of this host, or one with a port");

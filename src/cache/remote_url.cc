@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 namespace tandem::cache {
 namespace {
 
 constexpr std::string_view kScheme = "mooncakestore://";
 constexpr std::string_view kHostLetters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+constexpr std::string_view kIpv6Letters = "0123456789abcdefABCDEF:.";
 
 bool ConsumePrefix(std::string_view* text, std::string_view prefix) {
   if (!text->starts_with(prefix)) return false;
@@ -25,33 +24,15 @@ bool ConsumeSuffix(std::string_view* text, std::string_view suffix) {
 
 }  // namespace
 
-std::string HostPort::ToString() const {
-  const bool is_ipv6 = host.find(':') != std::string::npos;
-  return is_ipv6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
-absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) {
-    return absl::InvalidArgumentError("host:port with a port, such as 10.0.0.1:50051");
+absl::StatusOr<HostPort> ParseServerAddress(std::string_view text) {
+  absl::StatusOr<HostPort> named = ParseHostPort(text);
+  const bool bracketed = text.starts_with('[');
+  if (!named.ok() || named->port == 0 ||
+      named->host.find_first_not_of(bracketed ? kIpv6Letters : kHostLetters) != std::string::npos) {
+    return absl::InvalidArgumentError(
+        "host:port with a name or an address and a port from 1 to 65535, such as 10.0.0.1:50051");
   }
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-    if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) host = "";
-  } else if (host.find_first_not_of(kHostLetters) != std::string_view::npos) {
-    host = "";
-  }
-  if (host.empty()) {
-    return absl::InvalidArgumentError("host:port whose host is a name or an address");
-  }
-  int port = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
-  if (error != std::errc() || stop != end || port < 1 || port > 65535) {
-    return absl::InvalidArgumentError("host:port with a port from 1 to 65535");
-  }
-  return HostPort{std::string(host), port};
+  return named;
 }
 
 absl::StatusOr<RemoteUrl> ParseRemoteUrl(std::string_view text) {
@@ -70,7 +51,7 @@ absl::StatusOr<RemoteUrl> ParseRemoteUrl(std::string_view text) {
     text = text.substr(0, question);
   }
   ConsumeSuffix(&text, "/");
-  absl::StatusOr<HostPort> master = ParseHostPort(text);
+  absl::StatusOr<HostPort> master = ParseServerAddress(text);
   if (!master.ok()) {
     return absl::InvalidArgumentError(
         fmt::format("{}{}", kScheme, std::string(master.status().message())));
@@ -82,7 +63,7 @@ absl::StatusOr<RemoteUrl> ParseRemoteUrl(std::string_view text) {
 absl::Status CheckMetadataServer(std::string_view text) {
   if (text == "P2PHANDSHAKE") return absl::OkStatus();
   if ((ConsumePrefix(&text, "http://") || ConsumePrefix(&text, "https://")) &&
-      ConsumeSuffix(&text, "/metadata") && ParseHostPort(text).ok()) {
+      ConsumeSuffix(&text, "/metadata") && ParseServerAddress(text).ok()) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(

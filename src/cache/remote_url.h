@@ -4,18 +4,13 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/host_port.h"
 
 namespace tandem::cache {
 
-/// An address as "host:port" or "[IPv6]:port".
-struct HostPort {
-  std::string host;
-  int port = 0;
-  std::string ToString() const;
-};
-
-/// InvalidArgument says what is wrong with the text, without naming the option.
-absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
+/// A server's address: "host:port" or "[IPv6]:port". InvalidArgument says what is accepted, without
+/// naming the option.
+absl::StatusOr<HostPort> ParseServerAddress(std::string_view text);
 
 /// Where the shared store is: "mooncakestore://host:port/", with "?device=..." if wanted.
 struct RemoteUrl {

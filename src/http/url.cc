@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/host_port.h"
 #include "base/status.h"
 
 namespace tandem::http {
@@ -40,10 +41,7 @@ absl::StatusOr<int> ParsePort(std::string_view url, std::string_view digits) {
 
 }  // namespace
 
-std::string Url::Authority() const {
-  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
-                                             : fmt::format("[{}]:{}", host, port);
-}
+std::string Url::Authority() const { return FormatHostPort(host, port); }
 
 std::string Url::Server() const {
   return fmt::format("{}://{}", https ? "https" : "http", Authority());

@@ -22,14 +22,6 @@ struct SocketAddress {
 /// DeadlineExceeded.
 absl::StatusOr<SocketAddress> ResolveAddress(const std::string& host, int port);
 
-struct HostAndPort {
-  std::string host;  ///< Without brackets.
-  int port = 0;      ///< 0 if there is none.
-};
-/// Takes "host", "host:port", "[v6]:port" or a bare IPv6 address apart. InvalidArgument for a port
-/// that is none, or without a host.
-absl::StatusOr<HostAndPort> SplitHostAndPort(const std::string& text);
-
 /// Takes "host:port" or "[v6]:port" apart and resolves it.
 absl::StatusOr<SocketAddress> ResolveEndpoint(const std::string& endpoint);
 
@@ -39,8 +31,5 @@ bool RefusesConnections(const SocketAddress& address, TimePoint deadline);
 
 /// The address of this host's interface that packets to `endpoint` would leave by. Sends nothing.
 absl::StatusOr<std::string> LocalAddressTowards(const std::string& endpoint);
-
-/// "host:port", with brackets around an IPv6 address.
-std::string FormatEndpoint(const std::string& host, int port);
 
 }  // namespace tandem::transfer

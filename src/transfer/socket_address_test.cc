@@ -13,26 +13,6 @@ TEST(SocketAddress, ResolvesEndpoints) {
   }
 }
 
-TEST(SocketAddress, TellsHostsFromTheirPorts) {
-  const auto split = [](const char* text) {
-    const auto named = SplitHostAndPort(text);
-    return named.ok() ? named->host + " " + std::to_string(named->port) : "wrong";
-  };
-  EXPECT_EQ(split("host"), "host 0");
-  EXPECT_EQ(split("10.0.0.1:80"), "10.0.0.1 80");
-  EXPECT_EQ(split("::1"), "::1 0");
-  EXPECT_EQ(split("[::1]"), "::1 0");
-  EXPECT_EQ(split("[::1]:80"), "::1 80");
-  for (const char* wrong : {"", ":80", "host:", "host:0", "host:65536", "host:8o", "[]:80", ":"}) {
-    EXPECT_EQ(split(wrong), "wrong") << wrong;
-  }
-}
-
-TEST(SocketAddress, FormatsEndpoints) {
-  EXPECT_EQ(FormatEndpoint("10.0.0.1", 80), "10.0.0.1:80");
-  EXPECT_EQ(FormatEndpoint("::1", 80), "[::1]:80");
-}
-
 TEST(SocketAddress, FindsTheWayToALocalAddress) {
   EXPECT_EQ(LocalAddressTowards("127.0.0.1:1").value(), "127.0.0.1");
 }

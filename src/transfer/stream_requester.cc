@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/host_port.h"
+
 namespace tandem::transfer {
 namespace {
 
@@ -19,12 +21,6 @@ constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 constexpr Duration kStuckAfter = std::chrono::seconds(2);
 constexpr Duration kWatchInterval = std::chrono::milliseconds(500);
 
-std::string HostOf(const std::string& endpoint) {
-  std::string host = endpoint.substr(0, endpoint.rfind(':'));
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  return host;
-}
-
 }  // namespace
 
 StreamRequester::StreamRequester(asio::io_context& context, const TlsContext& tls,
@@ -35,7 +31,8 @@ StreamRequester::StreamRequester(asio::io_context& context, const TlsContext& tl
       timer_(context),
       ended_(std::move(ended)),
       last_reply_(Clock::Real().Now()) {
-  stream_.ExpectHost(HostOf(peer_.endpoint));
+  const absl::StatusOr<HostPort> named = ParseHostPort(peer_.endpoint);
+  stream_.ExpectHost(named.ok() ? named->host : peer_.endpoint);
 }
 
 void StreamRequester::Start() {

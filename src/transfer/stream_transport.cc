@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/host_port.h"
 #include "base/status.h"
 #include "transfer/mailbox.h"
 #include "transfer/network_interface.h"
@@ -199,11 +200,11 @@ absl::Status StreamTransport::Open(const TransportOptions& options) {
   }
   if (error) {
     return absl::UnavailableError(fmt::format("cannot listen for data on local_hostname {}: {}",
-                                              FormatEndpoint(options.hostname, options.port),
+                                              FormatHostPort(options.hostname, options.port),
                                               error.message()));
   }
   port_ = listener->port();
-  endpoint_ = FormatEndpoint(options.hostname, port_);
+  endpoint_ = FormatHostPort(options.hostname, port_);
   listener_ = std::move(listener);
   lanes_.front()->Post([listener = listener_] { listener->Accept(); });
   return absl::OkStatus();

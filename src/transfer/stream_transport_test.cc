@@ -7,6 +7,7 @@
 #include <array>
 #include <future>
 
+#include "base/host_port.h"
 #include "base/scoped_fd.h"
 #include "base/testing/test_certificates.h"
 #include "transfer/message.h"
@@ -161,7 +162,7 @@ class SilentOwner {
     sockaddr_in bound{};
     socklen_t length = sizeof(bound);
     EXPECT_EQ(getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&bound), &length), 0);
-    endpoint_ = FormatEndpoint("127.0.0.1", ntohs(bound.sin_port));
+    endpoint_ = FormatHostPort("127.0.0.1", ntohs(bound.sin_port));
   }
   const std::string& endpoint() const { return endpoint_; }
 
@@ -203,9 +204,9 @@ TEST_F(StreamTransportTest, LetsGoOfTheBuffersOfASilentPeerOnceNobodyWaits) {
 TEST_F(StreamTransportTest, ListensOnAllAddressesAndOnThoseOfIpv6) {
   if (InterfaceOf(*ResolveAddress("::1", 0)).empty()) GTEST_SKIP() << "this host has no IPv6";
   const auto everywhere = Make({}, true, "0.0.0.0"), v6 = Make({}, true, "::1");
-  EXPECT_EQ(everywhere->endpoint(), FormatEndpoint("0.0.0.0", everywhere->port()));
-  EXPECT_TRUE(Read(*v6, FormatEndpoint("127.0.0.1", everywhere->port())).ok());
-  EXPECT_EQ(v6->endpoint(), FormatEndpoint("::1", v6->port()));
+  EXPECT_EQ(everywhere->endpoint(), FormatHostPort("0.0.0.0", everywhere->port()));
+  EXPECT_TRUE(Read(*v6, FormatHostPort("127.0.0.1", everywhere->port())).ok());
+  EXPECT_EQ(v6->endpoint(), FormatHostPort("::1", v6->port()));
   EXPECT_TRUE(Read(*everywhere, v6->endpoint()).ok());
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "base/host_port.h"
 #include "base/status.h"
 #include "transfer/message.h"
 #include "transfer/network_interface.h"
@@ -44,7 +45,7 @@ absl::Status UcxTransport::Listen(const std::string& hostname, int port) {
     // A name may reach this host without being the address of one of its interfaces.
     status = ListenOn("0.0.0.0", port);
   }
-  endpoint_ = FormatEndpoint(hostname, port_);
+  endpoint_ = FormatHostPort(hostname, port_);
   return ToStatus(status, fmt::format("cannot listen for data on local_hostname {}", hostname));
 }
 

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "base/hash.h"
+#include "base/host_port.h"
 #include "base/memory_budget.h"
 #include "base/status.h"
 #include "store/client/key_batches.h"
@@ -66,7 +67,7 @@ absl::StatusOr<std::unique_ptr<PoolMember>> PoolMember::Join(
     std::unique_ptr<MasterClient> master, std::string host_identity, MetricRegistry& metrics,
     const Clock& clock, DiskTier::MakeIo make_io) {
   if (make_io == nullptr) make_io = &DiskIo::Create;
-  const auto named = transfer::SplitHostAndPort(options.local_hostname);
+  const auto named = ParseHostPort(options.local_hostname);
   if (!named.ok()) {
     return absl::InvalidArgumentError(
         fmt::format("local_hostname: {}", std::string(named.status().message())));

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/hash.h"
+#include "base/host_port.h"
 #include "transfer/socket_address.h"
 #include "transfer/stream_frame.h"
 
@@ -32,7 +33,7 @@ class HalfwayOwner {
     sockaddr_in bound{};
     socklen_t length = sizeof(bound);
     EXPECT_EQ(getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&bound), &length), 0);
-    endpoint_ = transfer::FormatEndpoint("127.0.0.1", ntohs(bound.sin_port));
+    endpoint_ = FormatHostPort("127.0.0.1", ntohs(bound.sin_port));
   }
   const std::string& endpoint() const { return endpoint_; }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/host_port.h"
 #include "base/scoped_fd.h"
 #include "base/status.h"
 #include "store/proto/call_server.h"
@@ -251,12 +252,8 @@ class RunningService : public MasterService {
     ListenForOthers(options.address, credentials.tls, options.security.token);
     SetUpGrpc();
     grpc::ServerBuilder builder;
-    const bool bare_ipv6 =
-        options.address.find(':') != std::string::npos && !options.address.starts_with('[');
-    builder.AddListeningPort(
-        fmt::format("{}:{}", bare_ipv6 ? "[" + options.address + "]" : options.address,
-                    options.port),
-        credentials.grpc, &port_);
+    builder.AddListeningPort(FormatHostPort(options.address, options.port), credentials.grpc,
+                             &port_);
     builder.RegisterService(&service_);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetMaxSendMessageSize(kMaxMessageBytes);

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/host_port.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "store/proto/call_channel.h"
@@ -27,20 +27,18 @@ namespace {
 /// For how long a ping that failed waits for the connection to come back.
 constexpr Duration kDriveConnection = std::chrono::milliseconds(200);
 
-absl::Status CheckAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
+absl::StatusOr<HostPort> ParseMasterAddress(const std::string& address) {
   if (address.find('/') != std::string::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("master_server_address: '", address,
                      "' is not HOST:PORT; of several masters all are listed, with commas"));
   }
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) {
+  absl::StatusOr<HostPort> master = ParseHostPort(address);
+  if (!master.ok() || master->port == 0) {
     return absl::InvalidArgumentError(absl::StrCat("master_server_address: '", address,
                                                    "' is not HOST:PORT with a port in 1..65535"));
   }
-  return absl::OkStatus();
+  return master;
 }
 
 grpc::ChannelArguments MasterChannelArguments() {
@@ -70,14 +68,6 @@ gpr_timespec ToGprTime(TimePoint deadline) {
                       gpr_time_from_nanos(left.count(), GPR_TIMESPAN));
 }
 
-/// Where a master at "host:port" may listen on this host.
-std::vector<std::string> LocalNames(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (!absl::SimpleAtoi(address.substr(colon + 1), &port)) return {};
-  return LocalSocketNames(address.substr(0, colon), port);
-}
-
 /// How a client shows who it is, and tells who the master is.
 struct Credentials {
   std::shared_ptr<grpc::ChannelCredentials> channel = grpc::InsecureChannelCredentials();
@@ -100,9 +90,9 @@ absl::StatusOr<Credentials> MakeCredentials(const Security& security) {
 /// others.
 class GrpcMasterClient : public MasterClient {
  public:
-  GrpcMasterClient(const std::vector<std::string>& addresses, const Credentials& credentials)
+  GrpcMasterClient(const std::vector<HostPort>& addresses, const Credentials& credentials)
       : credentials_(credentials) {
-    for (const std::string& address : addresses) {
+    for (const HostPort& address : addresses) {
       masters_.push_back(std::make_unique<OneMaster>(address, credentials));
     }
   }
@@ -187,12 +177,15 @@ class GrpcMasterClient : public MasterClient {
 
  private:
   struct OneMaster {
-    OneMaster(const std::string& at, const Credentials& credentials)
-        : address(at),
-          local([names = LocalNames(at)](TimePoint) { return CallSocket(ConnectLocally(names)); }),
-          connector(at.substr(0, at.rfind(':')), credentials.tls, credentials.token),
+    OneMaster(const HostPort& at, const Credentials& credentials)
+        : address(at.ToString()),
+          local([names = LocalSocketNames(at.host, at.port)](TimePoint) {
+            return CallSocket(ConnectLocally(names));
+          }),
+          connector(at.host, credentials.tls, credentials.token),
           remote([this](TimePoint deadline) { return connector.Connect(deadline); }),
-          channel(grpc::CreateCustomChannel(at, credentials.channel, MasterChannelArguments())),
+          channel(
+              grpc::CreateCustomChannel(address, credentials.channel, MasterChannelArguments())),
           stub(proto::Master::NewStub(channel)) {}
 
     /// Where it takes hot calls from other hosts, as it said in this answer.
@@ -338,10 +331,12 @@ class GrpcMasterClient : public MasterClient {
 
 absl::StatusOr<std::unique_ptr<MasterClient>> MasterClient::Connect(const std::string& address,
                                                                     const Security& security) {
-  const std::vector<std::string> addresses = absl::StrSplit(address, ',');
-  for (const std::string& one : addresses) RETURN_IF_ERROR(CheckAddress(one));
+  std::vector<HostPort> masters;
+  for (const absl::string_view one : absl::StrSplit(address, ',')) {
+    ASSIGN_OR_RETURN(masters.emplace_back(), ParseMasterAddress(std::string(one)));
+  }
   ASSIGN_OR_RETURN(const Credentials credentials, MakeCredentials(security));
-  return std::make_unique<GrpcMasterClient>(addresses, credentials);
+  return std::make_unique<GrpcMasterClient>(masters, credentials);
 }
 
 }  // namespace tandem::store

@@ -13,6 +13,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/host_port.h"
+
 namespace tandem::store {
 namespace {
 
@@ -36,8 +38,7 @@ bool BelongsHere(const addrinfo& address) {
 }  // namespace
 
 std::vector<std::string> LocalSocketNames(const std::string& address, int port) {
-  const bool bracketed = address.size() > 2 && address.front() == '[' && address.back() == ']';
-  const std::string bare = bracketed ? address.substr(1, address.size() - 2) : address;
+  const std::string bare = WithoutBrackets(address);
   const std::string host = bare == "localhost" ? "127.0.0.1" : bare;
   const addrinfo hints{.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM};
   addrinfo* found = nullptr;

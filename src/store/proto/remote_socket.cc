@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,8 +11,9 @@
 
 #include "absl/strings/numbers.h"
 #include "base/host_lookup.h"
-#include "base/socket_wait.h"
+#include "base/host_port.h"
 #include "base/status.h"
+#include "base/tcp_connect.h"
 #include "store/proto/call_frame.h"
 
 namespace tandem::store {
@@ -40,30 +40,10 @@ void SetOptions(const ScopedFd& socket) {
   set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
 }
 
-/// An address without the brackets of IPv6.
-std::string Bare(const std::string& host) {
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  return bracketed ? host.substr(1, host.size() - 2) : host;
-}
-
-ScopedFd ConnectTo(const std::string& host, int port, TimePoint deadline) {
-  const auto addresses = LookUpHost(host, port, deadline);
-  if (!addresses.ok()) return ScopedFd();
-  const HostAddresses& found = *addresses;
-  ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return ScopedFd();
-  int error = connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
-  if (error == EINPROGRESS && WaitForSocket(socket.get(), POLLOUT, deadline)) {
-    socklen_t length = sizeof(error);
-    getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-  }
-  return error == 0 ? std::move(socket) : ScopedFd();
-}
-
 }  // namespace
 
 RemoteConnector::RemoteConnector(const std::string& host, TlsContext tls, BearerToken token)
-    : host_(Bare(host)), tls_(std::move(tls)), token_(std::move(token)) {}
+    : host_(WithoutBrackets(host)), tls_(std::move(tls)), token_(std::move(token)) {}
 
 void RemoteConnector::SetPort(std::string_view text) {
   int port = 0;
@@ -87,7 +67,7 @@ CallSocket RemoteConnector::Connect(TimePoint deadline) {
   const TimePoint now = Clock::Real().Now();
   if (port == 0 || now < not_before_.load(std::memory_order_relaxed)) return CallSocket();
   const TimePoint give_up = std::min(deadline, now + kConnectTimeout);
-  CallSocket socket(ConnectTo(host_, port, give_up));
+  CallSocket socket(ConnectTcp(host_, port, give_up));
   if (socket.valid()) {
     SetOptions(socket.descriptor());
     if (Introduce(socket, give_up)) return socket;
@@ -102,7 +82,7 @@ CallSocket RemoteConnector::Connect(TimePoint deadline) {
 
 absl::StatusOr<RemoteListener> ListenRemotely(const std::string& address) {
   ASSIGN_OR_RETURN(const HostAddresses found,
-                   LookUpHost(Bare(address), 0, Clock::Real().Now() + kNameServiceTime));
+                   LookUpHost(WithoutBrackets(address), 0, Clock::Real().Now() + kNameServiceTime));
   RemoteListener listener;
   listener.socket = ScopedFd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage bound{};

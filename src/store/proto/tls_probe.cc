@@ -3,15 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 
-#include "absl/strings/numbers.h"
-#include "base/host_lookup.h"
-#include "base/scoped_fd.h"
+#include "base/host_port.h"
+#include "base/socket_wait.h"
+#include "base/tcp_connect.h"
 
 namespace tandem::store {
 namespace {
@@ -20,28 +18,6 @@ namespace {
 constexpr Duration kRefusalTime = std::chrono::milliseconds(300);
 
 constexpr uint8_t kHttp2[] = {2, 'h', '2'};
-
-bool WaitFor(int fd, short events, TimePoint deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::Real().Now());
-  pollfd waited{fd, events, 0};
-  return poll(&waited, 1, static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000))) > 0;
-}
-
-ScopedFd Connect(const std::string& host, int port, TimePoint deadline) {
-  const auto addresses = LookUpHost(host, port, deadline);
-  if (!addresses.ok()) return ScopedFd();
-  const HostAddresses& found = *addresses;
-  ScopedFd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return ScopedFd();
-  if (connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0) return socket;
-  int error = errno;
-  socklen_t length = sizeof(error);
-  if (error != EINPROGRESS || !WaitFor(socket.get(), POLLOUT, deadline) ||
-      getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) {
-    return ScopedFd();
-  }
-  return socket;
-}
 
 /// Repeats a call until it does not want to wait any more; SSL_ERROR_NONE if it succeeded,
 /// SSL_ERROR_WANT_READ if it has not ended in time.
@@ -52,7 +28,7 @@ int Complete(SSL* connection, int fd, TimePoint deadline, Call call) {
     const int result = call();
     const int error = result > 0 ? SSL_ERROR_NONE : SSL_get_error(connection, result);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return error;
-    if (!WaitFor(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) {
+    if (!WaitForSocket(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) {
       return SSL_ERROR_WANT_READ;
     }
   }
@@ -68,19 +44,16 @@ bool WasToldInTls() {
 
 std::string FindTlsFailure(const std::string& address, const TlsContext& context,
                            TimePoint deadline) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) return "";
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  const ScopedFd socket = Connect(host, port, deadline);
+  const absl::StatusOr<HostPort> server = ParseHostPort(address);
+  if (!server.ok() || server->port == 0) return "";
+  const ScopedFd socket = ConnectTcp(server->host, server->port, deadline);
   if (!socket.valid()) return "";
   TlsContext used = context;
   // Nothing is said to the other end: who it is does not matter.
   if (used == nullptr) used = TlsContext(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
   const std::unique_ptr<SSL, decltype(&SSL_free)> connection(SSL_new(used.get()), &SSL_free);
   SSL_set_fd(connection.get(), socket.get());
-  if (context != nullptr) ExpectHost(connection.get(), host);
+  if (context != nullptr) ExpectHost(connection.get(), server->host);
   // Without it gRPC hangs up.
   SSL_set_alpn_protos(connection.get(), kHttp2, sizeof(kHttp2));
   int error = Complete(connection.get(), socket.get(), deadline,
