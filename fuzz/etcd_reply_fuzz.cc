@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "store/master/etcd_client.h"
+#include "store/etcd/etcd_client.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tandem::store;

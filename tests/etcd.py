@@ -29,6 +29,11 @@ class Etcd:
                  "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                  "--initial-cluster", f"default={peer}"], stdout=log, stderr=log)
 
+    @property
+    def master_address(self):
+        """By which clients find whoever leads."""
+        return self.endpoint.replace("http://", "etcd://")
+
     def stop(self):
         self.process.kill()
         self.process.wait()

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "cache/lmcache_options.h"
 #include "cache/remote_url.h"
+#include "store/etcd/connect_to_masters.h"
 
 namespace tandem::cache {
 namespace {
@@ -67,6 +68,19 @@ bool IsLoopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
+/// Of several masters, with commas between them, the one that remote_url names as well, or the
+/// first. Which there are, etcd knows itself.
+absl::StatusOr<HostPort> NamedMaster(const std::string& address, const HostPort& of_remote_url) {
+  if (address.starts_with(store::kEtcdScheme)) return of_remote_url;
+  const std::vector<std::string> masters = absl::StrSplit(address, ',');
+  std::optional<HostPort> named;
+  for (const std::string& part : masters) {
+    ASSIGN_OR_RETURN(HostPort one, ParseServerAddress(part));
+    if (!named || one.ToString() == of_remote_url.ToString()) named = std::move(one);
+  }
+  return *std::move(named);
+}
+
 /// Checks what depends on several options, and fills in what follows from others.
 absl::Status Complete(LmcacheConfig* config) {
   config->lookup_timeout = std::min(config->lookup_timeout, config->blocking_timeout);
@@ -85,14 +99,7 @@ absl::Status Complete(LmcacheConfig* config) {
   if (config->master_server_address.empty()) {
     config->master_server_address = url.master.ToString();
   }
-  // Several masters, of which one leads, stand with commas between them.
-  const std::vector<std::string> masters = absl::StrSplit(config->master_server_address, ',');
-  std::optional<HostPort> named;
-  for (const std::string& part : masters) {
-    ASSIGN_OR_RETURN(HostPort one, ParseServerAddress(part));
-    if (!named || one.ToString() == url.master.ToString()) named = std::move(one);
-  }
-  const HostPort& master = *named;
+  ASSIGN_OR_RETURN(const HostPort master, NamedMaster(config->master_server_address, url.master));
   if (master.port != url.master.port) {
     return absl::InvalidArgumentError(fmt::format(
         "remote_url: '{}' and extra_config.master_server_address: '{}' name different ports; both "

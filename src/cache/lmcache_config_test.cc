@@ -118,6 +118,12 @@ TEST(LmcacheConfigTest, TakesSeveralMasters) {
   EXPECT_THAT(config->warnings, IsEmpty());
   EXPECT_EQ(config->StoreOptions().master_address, "10.0.0.1:50052,10.0.0.2:50051");
   EXPECT_FALSE(with("10.0.0.1:50051,nowhere").ok());
+
+  const auto of_etcd = with("etcd://10.0.0.7:2379;10.0.0.8:2379");
+  ASSERT_TRUE(of_etcd.ok()) << of_etcd.status();
+  EXPECT_THAT(of_etcd->warnings, IsEmpty());
+  EXPECT_EQ(of_etcd->StoreOptions().master_address, "etcd://10.0.0.7:2379;10.0.0.8:2379");
+  EXPECT_FALSE(with("etcd://10.0.0.7:0").ok());
 }
 
 TEST(LmcacheConfigTest, DefaultsAreTheReferences) {

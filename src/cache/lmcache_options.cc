@@ -11,6 +11,7 @@
 #include "base/edit_distance.h"
 #include "base/status.h"
 #include "cache/remote_url.h"
+#include "store/etcd/connect_to_masters.h"
 
 namespace tandem::cache {
 namespace {
@@ -29,8 +30,9 @@ absl::Status SetSeconds(const ConfigValue& value, Duration* field) {
   return absl::OkStatus();
 }
 
-/// One address, or those of several masters with commas between them.
+/// One address, those of several masters with commas between them, or etcd's.
 absl::Status CheckMasters(std::string_view text) {
+  if (text.starts_with(store::kEtcdScheme)) return store::CheckEtcdAddress(std::string(text));
   const std::vector<std::string> masters = absl::StrSplit(std::string(text), ',');
   for (const std::string& master : masters) RETURN_IF_ERROR(ParseServerAddress(master).status());
   return absl::OkStatus();

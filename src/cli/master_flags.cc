@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "cli/config_file.h"
 #include "cli/gflags_parser.h"
-#include "store/master/etcd_client.h"
+#include "store/etcd/etcd_client.h"
 
 namespace tandem::cli {
 namespace {

@@ -65,7 +65,8 @@ void AddSecurityFlags(CLI::App& app, SecurityOptions& security) {
 
 void AddCommonFlags(CLI::App& app, StoreOptions& options) {
   app.add_option("--master", options.master,
-                 "HOST:PORT of the master's --rpc_port; of several masters all, with commas")
+                 "HOST:PORT of the master's --rpc_port; of several masters all, with commas, or "
+                 "etcd://HOST:PORT of the etcd that they choose the leader by")
       ->capture_default_str();
   app.add_option("--local-hostname", options.hostname,
                  "where others reach this process (default: the address that reaches the master)");
@@ -120,7 +121,7 @@ void AddCommands(CLI::App& app, StoreFlags& flags) {
   CLI::App* top = app.add_subcommand("top", "show the pool again and again until stopped");
   top->add_option("--metrics", flags.top.metrics,
                   "HOST:PORT of the master's --metrics_port, of several all, with commas (default: "
-                  "9003 of each one's host)");
+                  "9003 of each one's host; etcd does not know them)");
   top->add_option("--interval", flags.top.interval_seconds, "seconds")
       ->transform(Number(0.01, 3600))
       ->capture_default_str();

@@ -15,7 +15,7 @@
 #include "base/status.h"
 #include "cli/progress.h"
 #include "cli/waiting_line.h"
-#include "store/proto/master_client.h"
+#include "store/etcd/connect_to_masters.h"
 #include "transfer/socket_address.h"
 
 namespace tandem::cli {
@@ -107,7 +107,7 @@ absl::StatusOr<std::unique_ptr<store::StoreClient>> JoinPool(const StoreOptions&
   client.local_hostname = options.hostname;
   if (client.local_hostname.empty()) {
     absl::StatusOr<std::string> address =
-        transfer::LocalAddressTowards(options.master.substr(0, options.master.find(',')));
+        transfer::LocalAddressTowards(store::FirstServer(options.master));
     if (!address.ok()) {
       return absl::Status(address.status().code(),
                           fmt::format("--master: {}", std::string(address.status().message())));
@@ -200,7 +200,7 @@ absl::Status RemoveObjects(const StoreOptions& options, const std::vector<std::s
 absl::Status DescribeObject(const StoreOptions& options, const std::string& key) {
   // Straight from the master: looking on grants no lease.
   ASSIGN_OR_RETURN(const Security security, LoadSecurity(options.security));
-  ASSIGN_OR_RETURN(const auto master, store::MasterClient::Connect(options.master, security));
+  ASSIGN_OR_RETURN(const auto master, store::ConnectToMasters(options.master, security));
   store::proto::GetReplicasRequest request;
   request.add_keys(key);
   request.set_without_lease(true);

@@ -18,7 +18,7 @@
 #include "base/status.h"
 #include "cli/termination.h"
 #include "http/client.h"
-#include "store/proto/master_client.h"
+#include "store/etcd/connect_to_masters.h"
 
 namespace tandem::cli {
 namespace {
@@ -180,6 +180,10 @@ std::string TopJson(const std::vector<SegmentView>& segments, const Metrics& bef
 }
 
 absl::Status ShowTop(const TopOptions& options) {
+  if (options.metrics.empty() && options.common.master.starts_with(store::kEtcdScheme)) {
+    return absl::InvalidArgumentError(
+        "--metrics is not set: etcd does not know the masters' ports for metrics");
+  }
   const Termination termination;
   ASSIGN_OR_RETURN(const Security security, LoadSecurity(options.common.security));
   TlsContext tls;
@@ -187,8 +191,7 @@ absl::Status ShowTop(const TopOptions& options) {
     ASSIGN_OR_RETURN(tls, MakeTlsClientContext(security.files));
   }
   const auto client = http::Client::Create(1, tls);
-  ASSIGN_OR_RETURN(const auto master,
-                   store::MasterClient::Connect(options.common.master, security));
+  ASSIGN_OR_RETURN(const auto master, store::ConnectToMasters(options.common.master, security));
   Metrics before;
   TimePoint measured = Clock::Real().Now();
   const bool in_place = isatty(STDOUT_FILENO) != 0 && !options.common.json;

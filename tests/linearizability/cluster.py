@@ -146,8 +146,8 @@ class Cluster:
             self.masters.append(self._master(i))
         for master in self.masters:
             master.wait_ready(START_SECONDS)
-        self.master_addresses = ",".join(f"{self.hostnames[0]}:{master.ports['rpc']}"
-                                         for master in self.masters)
+        self.master_addresses = self.etcd.master_address if self.plan.ask_etcd else ",".join(
+            f"{self.hostnames[0]}:{master.ports['rpc']}" for master in self.masters)
         harness.wait_until(self.leader, START_SECONDS, "a leader")
         for host in self.plan.owners:
             self.owners.append(self.start_owner(self.owner_name(), host))

@@ -67,9 +67,10 @@ class Plan:
     faults: list
     disk: str       # of the owners: one of DISKS
     tls: bool       # and a token, and each process of a user of its own
+    ask_etcd: bool  # who of several masters leads, instead of having a list of them
 
 
-def draw(seed, setting=None, pool=None, disk=None, tls=False):
+def draw(seed, setting=None, pool=None, disk=None, tls=False, ask_etcd=False):
     rng = random.Random(seed)
     drawn = rng.choices(SETTINGS, (5, 3, 3))[0]
     setting = setting or drawn
@@ -97,4 +98,5 @@ def draw(seed, setting=None, pool=None, disk=None, tls=False):
     return Plan(seed, setting, pool, snapshot, hosts,
                 3 if setting == "several masters" else 1, owners,
                 (64 if pool == "roomy" else 12) * MEBIBYTE, clients,
-                keys, seconds, sorted(faults, key=lambda fault: fault.at), disk, tls)
+                keys, seconds, sorted(faults, key=lambda fault: fault.at), disk, tls,
+                ask_etcd and setting == "several masters")

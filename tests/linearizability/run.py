@@ -119,7 +119,7 @@ def run_and_report(seed, options):
     """Runs a seed, again if the machine stood still; returns its result or None if it was skipped."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix=f"tandem-linearizability-{seed}-"))
     draw = functools.partial(plans.draw, seed, options.setting, options.pool, options.disk,
-                             options.tls)
+                             options.tls, options.etcd_address)
     try:
         for _ in range(3):
             shutil.rmtree(directory)
@@ -137,7 +137,8 @@ def run_and_report(seed, options):
     plan = result.plan
     print(f"seed {seed}: {'FAILED' if result.violations else 'ok'} ({plan.setting}, {plan.pool}"
           f"{disk_words(result)}"
-          f"{', snapshot' if plan.snapshot else ''}{', TLS' if plan.tls else ''}; "
+          f"{', snapshot' if plan.snapshot else ''}{', TLS' if plan.tls else ''}"
+          f"{', leader asked of etcd' if plan.ask_etcd else ''}; "
           f"{sum(result.counts.values())} operations; {'; '.join(result.faults)})", flush=True)
     if result.violations:
         kept = pathlib.Path(options.keep) / f"seed-{seed}"
@@ -161,6 +162,8 @@ def main(arguments=None):
     parser.add_argument("--disk", choices=plans.DISKS, help="instead of what the seed draws")
     parser.add_argument("--tls", action="store_true",
                         help="with TLS and a token, each process as a user of its own (needs root)")
+    parser.add_argument("--etcd-address", action="store_true",
+                        help="clients of several masters ask etcd who leads")
     parser.add_argument("--keep", default=tempfile.gettempdir(), help="where failed runs are kept")
     options = parser.parse_args(arguments)
     os.makedirs(options.keep, exist_ok=True)

@@ -15,6 +15,8 @@ import harness
 from etcd import Etcd
 
 LEASE_SECONDS = 3
+CLUSTER = "test"
+NAMES_THE_CLUSTER = {"MC_STORE_CLUSTER_ID": CLUSTER}  # for clients that are given etcd's address
 # An election after the lease has run out, and owners that register again.
 FAILOVER_SECONDS = 2 * LEASE_SECONDS
 
@@ -31,7 +33,7 @@ class HighAvailabilityTest(unittest.TestCase):
         self.addresses = ",".join(f"127.0.0.1:{m.ports['rpc']}" for m in self.masters)
         self.nodes = [self.start_node(i) for i in range(2)]
 
-    def start_master(self, number, cluster="test"):
+    def start_master(self, number, cluster=CLUSTER):
         master = harness.Role(
             f"master{number}", ["master", "--rpc_port=0", "--rpc_address=127.0.0.1",
                                 "--metrics_port=0", "--enable_ha",
@@ -42,10 +44,12 @@ class HighAvailabilityTest(unittest.TestCase):
         self.addCleanup(master.stop)
         return master
 
-    def start_node(self, number):
-        node = harness.Role(f"node{number}", ["store", "serve", f"--master={self.addresses}",
+    def start_node(self, number, master=None):
+        node = harness.Role(f"node{number}", ["store", "serve",
+                                              f"--master={master or self.addresses}",
                                               "--metadata-server=P2PHANDSHAKE",
-                                              "--segment-size=64MB"], self.directory).start()
+                                              "--segment-size=64MB"], self.directory,
+                            NAMES_THE_CLUSTER).start()
         self.addCleanup(node.stop)
         return node
 
@@ -65,7 +69,8 @@ class HighAvailabilityTest(unittest.TestCase):
     def store(self, *arguments, stdin=b"", master=None):
         return subprocess.run([harness.PROGRAM, "store", *arguments,
                                f"--master={master or self.addresses}"],
-                              input=stdin, capture_output=True, timeout=60 * harness.PATIENCE)
+                              input=stdin, capture_output=True, timeout=60 * harness.PATIENCE,
+                              env=os.environ | NAMES_THE_CLUSTER)
 
     def put(self, key, value):
         result = self.store("put", key, "-", stdin=value)
@@ -120,6 +125,37 @@ class HighAvailabilityTest(unittest.TestCase):
             self.put("removed", b"again")  # which was removed
             leaders[0].restart()
         self.assertEqual(len(self.leaders()), 1)
+
+    def test_clients_that_know_etcd_follow_masters_that_came_later(self):
+        master = self.etcd.master_address
+        for node in self.nodes:
+            self.assertEqual(node.stop(), 0)
+        self.nodes = [self.start_node(number, master) for number in (2, 3)]
+        values = {f"key{i}": os.urandom(10_000 + i) for i in range(6)}
+        for key, value in values.items():
+            result = self.store("put", key, "-", stdin=value, master=master)
+            self.assertEqual(result.returncode, 0, result.stderr.decode())
+        earlier, late = self.masters, self.start_master(3)
+        for each in earlier:
+            each.kill()
+        harness.wait_until(lambda: self.role_of(late) == "leader", 20, "the late master to lead")
+        harness.wait_until(
+            lambda: set(values) <= set(self.store("ls", master=master).stdout.decode().split()), 20,
+            "the objects at a master that nobody had named")
+        for key, value in values.items():
+            self.assertEqual(self.store("get", key, master=master).stdout, value)
+
+    def test_etcd_of_another_cluster_leads_to_no_master(self):
+        result = subprocess.run(
+            [harness.PROGRAM, "store", "ls", "--timeout=1", f"--master={self.etcd.master_address}"],
+            capture_output=True, timeout=60 * harness.PATIENCE, text=True)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("'mooncake_cluster'", result.stderr)
+
+    def test_top_wants_to_know_where_metrics_are(self):
+        result = self.store("top", "--count=1", master=self.etcd.master_address)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("--metrics", result.stderr.decode())
 
     def test_a_leader_that_stands_still_leads_no_more(self):
         self.put("before", b"value")

@@ -5,6 +5,7 @@
 #include "base/memory_budget.h"
 #include "base/status.h"
 #include "store/client/pool_member.h"
+#include "store/etcd/connect_to_masters.h"
 
 namespace tandem::store {
 namespace {
@@ -30,7 +31,7 @@ absl::StatusOr<std::unique_ptr<StoreClient>> StoreClient::Create(const StoreClie
   RETURN_IF_ERROR(Check(options));
   ASSIGN_OR_RETURN(const Security security, LoadSecurity(options.security));
   absl::StatusOr<std::unique_ptr<MasterClient>> master =
-      MasterClient::Connect(options.master_address, security);
+      ConnectToMasters(options.master_address, security);
   RETURN_IF_ERROR(master.status());
   const std::string identity =
       options.host_identity.empty() ? HostIdentity() : options.host_identity;

@@ -22,7 +22,7 @@ struct StoreClientOptions {
   /// what it lends; names its segment.
   std::string local_hostname;
   std::string metadata_server;   ///< "http://host:port/metadata", or "P2PHANDSHAKE" for none.
-  std::string master_address;    ///< "host:port"; of several masters all, with commas.
+  std::string master_address;    ///< What ConnectToMasters takes.
   std::string protocol = "tcp";  ///< "tcp" or "rdma"
   std::string device_name;       ///< Devices to use with rdma; empty for all.
   uint64_t segment_bytes = 0;    ///< Memory lent to the pool; 0 lends none.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "base/status.h"
+#include "store/etcd/leader_lookup.h"
 #include "store/master/master_options.h"
 
 namespace tandem::store {
@@ -59,7 +60,7 @@ bool Leadership::Pause(Duration pause) {
 }
 
 std::string Leadership::Key(const char* name) const {
-  return fmt::format("mooncake-store/{}/{}", options_.cluster_id, name);
+  return ClusterKey(options_.cluster_id, name);
 }
 
 void Leadership::Run() {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "store/master/etcd_client.h"
+#include "store/etcd/etcd_client.h"
 
 namespace tandem::store {
 

@@ -87,15 +87,17 @@ absl::StatusOr<Credentials> MakeCredentials(const Security& security) {
 }
 
 /// One master, or several of which one leads: calls go to the one that answered last, then to the
-/// others.
+/// others, or to the one that is found to lead.
 class GrpcMasterClient : public MasterClient {
  public:
   GrpcMasterClient(const std::vector<HostPort>& addresses, const Credentials& credentials)
-      : credentials_(credentials) {
-    for (const HostPort& address : addresses) {
-      masters_.push_back(std::make_unique<OneMaster>(address, credentials));
-    }
+      : credentials_(credentials), find_leader_(nullptr), attempts_(addresses.size()) {
+    MutexLock lock(mutex_);
+    for (const HostPort& address : addresses) Add(address);
+    leader_ = masters_.front().get();
   }
+  GrpcMasterClient(FindLeader find_leader, const Credentials& credentials)
+      : credentials_(credentials), find_leader_(std::move(find_leader)), attempts_(2) {}
 
   absl::StatusOr<proto::MountSegmentResponse> MountSegment(
       const proto::MountSegmentRequest& request, TimePoint deadline) override {
@@ -249,6 +251,28 @@ class GrpcMasterClient : public MasterClient {
     return Ask(call, method, request, deadline);
   }
 
+  OneMaster* Add(const HostPort& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    masters_.push_back(std::make_unique<OneMaster>(address, credentials_));
+    return masters_.back().get();
+  }
+
+  /// The master to ask after `last`, which may be the same.
+  absl::StatusOr<OneMaster*> Next(const OneMaster* last, TimePoint deadline) {
+    std::optional<HostPort> leader;
+    if (find_leader_ != nullptr) {
+      ASSIGN_OR_RETURN(const std::string address, find_leader_(deadline));
+      absl::StatusOr<HostPort> named = ParseMasterAddress(address);
+      if (!named.ok()) return absl::UnavailableError(named.status().message());
+      leader = *std::move(named);
+    }
+    MutexLock lock(mutex_);
+    const auto found = std::find_if(masters_.begin(), masters_.end(), [&](const auto& master) {
+      return leader.has_value() ? master->address == leader->ToString() : master.get() == last;
+    });
+    if (leader.has_value()) return found == masters_.end() ? Add(*leader) : found->get();
+    return std::next(found) == masters_.end() ? masters_.front().get() : std::next(found)->get();
+  }
+
   /// Asks the leader, wherever it is.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Ask(std::optional<HotCall> hot,
@@ -257,14 +281,18 @@ class GrpcMasterClient : public MasterClient {
                                                                            Response*),
                                const Request& request, TimePoint deadline) {
     absl::StatusOr<Response> response;
-    const size_t first = leader_.load(std::memory_order_relaxed);
-    for (size_t tried = 0; tried < masters_.size(); ++tried) {
-      const size_t place = (first + tried) % masters_.size();
+    OneMaster* master = leader_.load(std::memory_order_relaxed);
+    for (size_t tried = 0; tried < attempts_; ++tried) {
       // One that stands still gets no more than its share of the time.
       const TimePoint now = Clock::Real().Now();
-      const TimePoint limit = now + (deadline - now) / static_cast<int>(masters_.size() - tried);
-      response = AskOne(*masters_[place], hot, method, request, limit);
-      if (response.ok()) leader_.store(place, std::memory_order_relaxed);
+      const TimePoint limit = now + (deadline - now) / static_cast<int>(attempts_ - tried);
+      if (tried > 0 || master == nullptr) {
+        const absl::StatusOr<OneMaster*> next = Next(master, limit);
+        if (!next.ok()) return master == nullptr ? next.status() : response;
+        master = *next;
+      }
+      response = AskOne(*master, hot, method, request, limit);
+      if (response.ok()) leader_.store(master, std::memory_order_relaxed);
       if (!absl::IsUnavailable(response.status()) && !absl::IsDeadlineExceeded(response.status())) {
         break;
       }
@@ -323,8 +351,11 @@ class GrpcMasterClient : public MasterClient {
   }
 
   const Credentials credentials_;
-  std::vector<std::unique_ptr<OneMaster>> masters_;
-  std::atomic<size_t> leader_ = 0;
+  const FindLeader find_leader_;  // null where the masters are known
+  const size_t attempts_;         // of a call
+  Mutex mutex_;
+  std::vector<std::unique_ptr<OneMaster>> masters_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<OneMaster*> leader_ = nullptr;  // as of the last answer
 };
 
 }  // namespace
@@ -337,6 +368,12 @@ absl::StatusOr<std::unique_ptr<MasterClient>> MasterClient::Connect(const std::s
   }
   ASSIGN_OR_RETURN(const Credentials credentials, MakeCredentials(security));
   return std::make_unique<GrpcMasterClient>(masters, credentials);
+}
+
+absl::StatusOr<std::unique_ptr<MasterClient>> MasterClient::Follow(FindLeader find,
+                                                                   const Security& security) {
+  ASSIGN_OR_RETURN(const Credentials credentials, MakeCredentials(security));
+  return std::make_unique<GrpcMasterClient>(std::move(find), credentials);
 }
 
 }  // namespace tandem::store

@@ -230,6 +230,52 @@ TEST(GrpcMasterClient, RefusesAWrongAddress) {
   }
 }
 
+TEST(GrpcMasterClient, FollowsTheLeaderThatItFinds) {
+  auto first = std::make_unique<EchoMaster>(0);
+  Mutex mutex;
+  absl::StatusOr<std::string> leader = absl::UnavailableError("nobody leads");
+  int looked = 0;
+  const auto lead = [&](absl::StatusOr<std::string> who) {
+    MutexLock lock(mutex);
+    leader = std::move(who);
+  };
+  const auto client = MasterClient::Follow([&](TimePoint) {
+    MutexLock lock(mutex);
+    ++looked;
+    return leader;
+  });
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_EQ(Ping(**client, "a").status(), absl::UnavailableError("nobody leads"));
+  lead("no address");
+  EXPECT_TRUE(absl::IsUnavailable(Ping(**client, "a").status()));
+
+  lead(Address(first->port()));
+  EXPECT_TRUE(Ping(**client, "a").ok());
+  const int looked_for_first = looked;
+  EXPECT_TRUE(Ping(**client, "a").ok());
+  EXPECT_EQ(looked, looked_for_first);
+
+  // Whoever leads next was not known before.
+  EchoMaster second(0);
+  first.reset();
+  EXPECT_FALSE(Ping(**client, "a", seconds(5)).ok());
+  lead(Address(second.port()));
+  const auto response = Ping(**client, "b");
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->epoch(), "b");
+}
+
+TEST(GrpcMasterClient, LooksForTheLeaderWhenTheLastOneIsSilent) {
+  SilentPort silent;
+  silent.Listen();
+  EchoMaster master(0);
+  std::atomic<int> port = silent.port();
+  const auto client =
+      MasterClient::Follow([&](TimePoint) { return Address(port.exchange(master.port())); });
+  ASSERT_TRUE(client.ok()) << client.status();
+  EXPECT_TRUE(Ping(**client, "a", seconds(4)).ok());
+}
+
 TEST(ErrorCode, HasAnOwnDescriptionEach) {
   EXPECT_STREQ(Describe(kOk), "ok");
   EXPECT_STREQ(Describe(kNoSpace), "no space");

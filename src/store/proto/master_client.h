@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -59,6 +60,14 @@ class MasterClient {
   /// the address, or the option of TLS that is wrong.
   static absl::StatusOr<std::unique_ptr<MasterClient>> Connect(const std::string& address,
                                                                const Security& security = {});
+
+  /// Tells the "host:port" of the master that leads; Unavailable if none does. Called by several
+  /// threads.
+  using FindLeader = std::function<absl::StatusOr<std::string>(TimePoint deadline)>;
+  /// The same of masters that are not known before: the one that leads is looked for at first, and
+  /// when it does not answer.
+  static absl::StatusOr<std::unique_ptr<MasterClient>> Follow(FindLeader find,
+                                                              const Security& security = {});
 };
 
 }  // namespace tandem::store

@@ -1,4 +1,4 @@
-#include "store/master/etcd_reply.h"
+#include "store/etcd/etcd_reply.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,13 +9,13 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "http/client.h"
-#include "store/master/etcd_reply.h"
+#include "store/etcd/etcd_reply.h"
 
 namespace tandem::store {
 
 /// The few calls of etcd's v3 API that an election needs, over its JSON gateway. Every call tries
 /// the endpoints in turn, beginning with the one that answered last, and ends by its deadline:
-/// Unavailable if none answers. Used by one thread at a time.
+/// Unavailable if none answers. Safe for use by several threads.
 class EtcdClient {
  public:
   /// `endpoints`: "http://host:port", of one cluster.
@@ -42,7 +43,7 @@ class EtcdClient {
 
   const std::vector<std::string> endpoints_;
   const std::unique_ptr<http::Client> http_;
-  size_t current_ = 0;
+  std::atomic<size_t> current_ = 0;
 };
 
 /// Takes "http://a:2379,b:2379" or with semicolons apart; http:// may be left out. InvalidArgument

@@ -1,52 +1,15 @@
-#include "store/master/etcd_client.h"
+#include "store/etcd/etcd_client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "base/mutex.h"
-#include "http/server.h"
+#include "store/etcd/testing/canned_etcd.h"
 
 namespace tandem::store {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// Answers each path with a text of the test's.
-class CannedEtcd {
- public:
-  CannedEtcd() {
-    auto server = http::Server::Start({.host = "127.0.0.1", .port = 0}, [this](
-                                                                            http::Request request,
-                                                                            auto writer) {
-      MutexLock lock(mutex_);
-      bodies_[request.path] = request.body;
-      writer->Respond({status_, {{"Content-Type", "application/json"}}, answers_[request.path]});
-    });
-    EXPECT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-  }
-
-  std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(server_->port()); }
-  void Answer(const std::string& path, const std::string& text, int status = 200) {
-    MutexLock lock(mutex_);
-    answers_[path] = text;
-    status_ = status;
-  }
-  std::string BodyOf(const std::string& path) {
-    MutexLock lock(mutex_);
-    return bodies_[path];
-  }
-
- private:
-  Mutex mutex_;
-  std::map<std::string, std::string> answers_ ABSL_GUARDED_BY(mutex_), bodies_
-      ABSL_GUARDED_BY(mutex_);
-  int status_ ABSL_GUARDED_BY(mutex_) = 200;
-  std::unique_ptr<http::Server> server_;
-};
 
 TimePoint Soon() { return Clock::Real().Now() + std::chrono::seconds(20); }
 

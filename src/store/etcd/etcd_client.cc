@@ -1,4 +1,4 @@
-#include "store/master/etcd_client.h"
+#include "store/etcd/etcd_client.h"
 
 #include <fmt/format.h>
 
@@ -33,20 +33,24 @@ EtcdClient::EtcdClient(std::vector<std::string> endpoints)
 absl::StatusOr<std::string> EtcdClient::Post(const std::string& path, const std::string& body,
                                              TimePoint deadline) {
   absl::Status failure = absl::DeadlineExceededError("no time is left to ask etcd");
+  const size_t first = current_.load(std::memory_order_relaxed);
   for (size_t tried = 0; tried < endpoints_.size(); ++tried) {
     const Duration left = deadline - Clock::Real().Now();
     if (left <= Duration::zero()) break;
-    const std::string& endpoint = endpoints_[current_];
+    const size_t place = (first + tried) % endpoints_.size();
+    const std::string& endpoint = endpoints_[place];
     http::ClientRequest request{.method = "POST", .url = endpoint + path, .body = body};
     request.headers = {{"Content-Type", "application/json"}};
     request.total_timeout = std::min(left, kMostPerEndpoint);
     const auto response = http_->Fetch(std::move(request));
-    if (response.ok() && response->status == 200) return response->body;
+    if (response.ok() && response->status == 200) {
+      current_.store(place, std::memory_order_relaxed);
+      return response->body;
+    }
     failure = absl::UnavailableError(
         fmt::format("etcd at {}: {}", endpoint,
                     response.ok() ? fmt::format("{} {:.200}", response->status, response->body)
                                   : std::string(response.status().message())));
-    current_ = (current_ + 1) % endpoints_.size();
   }
   return failure;
 }

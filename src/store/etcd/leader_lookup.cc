@@ -1,0 +1,26 @@
+#include "store/etcd/leader_lookup.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/status.h"
+
+namespace tandem::store {
+
+std::string ClusterKey(const std::string& cluster_id, const std::string& name) {
+  return fmt::format("mooncake-store/{}/{}", cluster_id, name);
+}
+
+LeaderLookup::LeaderLookup(std::vector<std::string> etcd_endpoints, std::string cluster_id)
+    : cluster_id_(std::move(cluster_id)), etcd_(std::move(etcd_endpoints)) {}
+
+absl::StatusOr<std::string> LeaderLookup::Find(TimePoint deadline) {
+  ASSIGN_OR_RETURN(std::optional<std::string> leader,
+                   etcd_.Get(ClusterKey(cluster_id_, "leader"), deadline));
+  if (leader.has_value()) return *std::move(leader);
+  return absl::UnavailableError(
+      fmt::format("no master of the cluster '{}' leads, says etcd", cluster_id_));
+}
+
+}  // namespace tandem::store
