@@ -153,7 +153,7 @@ class MasterProcess {
   /// Owners that still wait for a leader which stands still take longer to find the next one; a
   /// failover stays within twice the lease.
   Duration RecoveryTime() const {
-    const Duration of_lease = std::chrono::seconds(flags_.etcd_lease_seconds) * 3 / 5;
+    const Duration of_lease = std::chrono::milliseconds(1000) * flags_.etcd_lease_seconds * 2 / 3;
     return flags_.enable_ha ? std::max<Duration>(kRecoveryTime, of_lease) : kRecoveryTime;
   }
 

@@ -26,6 +26,11 @@ namespace {
 
 /// For how long a ping that failed waits for the connection to come back.
 constexpr Duration kDriveConnection = std::chrono::milliseconds(200);
+/// What a ping has beside the time that it waits at the master: of several masters the one that
+/// leads now has to hear of its owners soon, while they may still wait for one that stands still.
+constexpr Duration kPingPatience = std::chrono::milliseconds(500);
+/// How often a call that fails looks for a leader. Until its lease ends it may find the last one.
+constexpr size_t kLookups = 3;
 
 absl::StatusOr<HostPort> ParseMasterAddress(const std::string& address) {
   if (address.find('/') != std::string::npos) {
@@ -97,7 +102,7 @@ class GrpcMasterClient : public MasterClient {
     leader_ = masters_.front().get();
   }
   GrpcMasterClient(FindLeader find_leader, const Credentials& credentials)
-      : credentials_(credentials), find_leader_(std::move(find_leader)), attempts_(2) {}
+      : credentials_(credentials), find_leader_(std::move(find_leader)), attempts_(kLookups) {}
 
   absl::StatusOr<proto::MountSegmentResponse> MountSegment(
       const proto::MountSegmentRequest& request, TimePoint deadline) override {
@@ -113,7 +118,7 @@ class GrpcMasterClient : public MasterClient {
     // Connections are made only while somebody waits for one; gRPC by itself looks after them every
     // five seconds.
     if (absl::IsUnavailable(response.status())) {
-      for (const auto& master : masters_) {
+      for (OneMaster* master : Candidates()) {
         const TimePoint wait = Clock::Real().Now() + kDriveConnection;
         master->channel->WaitForConnected(ToGprTime(std::min(deadline, wait)));
       }
@@ -256,6 +261,27 @@ class GrpcMasterClient : public MasterClient {
     return masters_.back().get();
   }
 
+  /// Who may lead.
+  std::vector<OneMaster*> Candidates() {
+    std::vector<OneMaster*> candidates;
+    if (find_leader_ != nullptr) {
+      if (OneMaster* found = leader_.load(std::memory_order_relaxed)) candidates.push_back(found);
+      return candidates;
+    }
+    MutexLock lock(mutex_);
+    for (const auto& master : masters_) candidates.push_back(master.get());
+    return candidates;
+  }
+
+  /// How long one of several masters is waited for; for a share of the call's time at most.
+  template <typename Request>
+  static Duration Patience(const Request&) {
+    return Duration::max();
+  }
+  static Duration Patience(const proto::PingRequest& request) {
+    return std::chrono::milliseconds(request.wait_milliseconds()) + kPingPatience;
+  }
+
   /// The master to ask after `last`, which may be the same.
   absl::StatusOr<OneMaster*> Next(const OneMaster* last, TimePoint deadline) {
     std::optional<HostPort> leader;
@@ -285,14 +311,17 @@ class GrpcMasterClient : public MasterClient {
     for (size_t tried = 0; tried < attempts_; ++tried) {
       // One that stands still gets no more than its share of the time.
       const TimePoint now = Clock::Real().Now();
-      const TimePoint limit = now + (deadline - now) / static_cast<int>(attempts_ - tried);
+      Duration share = (deadline - now) / static_cast<int>(attempts_ - tried);
+      if (attempts_ > 1) share = std::min(share, Patience(request));
       if (tried > 0 || master == nullptr) {
-        const absl::StatusOr<OneMaster*> next = Next(master, limit);
+        const absl::StatusOr<OneMaster*> next = Next(master, now + share);
         if (!next.ok()) return master == nullptr ? next.status() : response;
         master = *next;
       }
-      response = AskOne(*master, hot, method, request, limit);
-      if (response.ok()) leader_.store(master, std::memory_order_relaxed);
+      response = AskOne(*master, hot, method, request, now + share);
+      if (response.ok() || find_leader_ != nullptr) {
+        leader_.store(master, std::memory_order_relaxed);
+      }
       if (!absl::IsUnavailable(response.status()) && !absl::IsDeadlineExceeded(response.status())) {
         break;
       }
@@ -355,7 +384,7 @@ class GrpcMasterClient : public MasterClient {
   const size_t attempts_;         // of a call
   Mutex mutex_;
   std::vector<std::unique_ptr<OneMaster>> masters_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<OneMaster*> leader_ = nullptr;  // as of the last answer
+  std::atomic<OneMaster*> leader_ = nullptr;  // as of the last answer, or lookup
 };
 
 }  // namespace
