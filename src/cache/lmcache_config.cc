@@ -114,7 +114,7 @@ absl::Status Complete(LmcacheConfig* config) {
                     config->remote_url, config->master_server_address));
   }
   if (config->local_hostname.empty()) {
-    if (!IsLoopback(master.host)) {
+    if (config->master_server_address.starts_with(store::kEtcdScheme) || !IsLoopback(master.host)) {
       return absl::InvalidArgumentError(
           fmt::format("extra_config.local_hostname: not set, and the master is on '{}'; it takes "
                       "the address by "

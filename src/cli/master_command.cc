@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 
+#include "base/host_port.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "cli/commands.h"
@@ -33,7 +34,7 @@ namespace {
 
 constexpr std::chrono::seconds kReportEvery(10);
 /// Owners ask an absent master anew several times a second.
-constexpr std::chrono::seconds kRecoveryTime(1);
+constexpr std::chrono::seconds kRecoveryTime(1), kElectedRecoveryTime(2);
 /// Questions about objects wait until their owners have registered; /health and /metrics do not.
 constexpr int kHttpThreads = 8;
 
@@ -150,11 +151,12 @@ class MasterProcess {
     serving_->Serve(std::move(master), std::move(may_serve));
   }
 
-  /// Owners that still wait for a leader which stands still take longer to find the next one; a
-  /// failover stays within twice the lease.
+  /// Owners that still wait for a leader which stands still find the next one when their ping has
+  /// waited for long enough. A failover stays within twice the lease, if that is 3 s or more.
   Duration RecoveryTime() const {
-    const Duration of_lease = std::chrono::milliseconds(1000) * flags_.etcd_lease_seconds * 2 / 3;
-    return flags_.enable_ha ? std::max<Duration>(kRecoveryTime, of_lease) : kRecoveryTime;
+    if (!flags_.enable_ha) return kRecoveryTime;
+    return std::max<Duration>(kElectedRecoveryTime,
+                              std::chrono::milliseconds(1000) * flags_.etcd_lease_seconds * 2 / 3);
   }
 
   void EndLife() {
@@ -166,7 +168,7 @@ class MasterProcess {
     store::Leadership::Options options;
     options.etcd_endpoints = flags_.etcd_endpoints;
     options.cluster_id = flags_.cluster_id;
-    options.address = fmt::format("{}:{}", AdvertisedHost(), service_->port());
+    options.address = FormatHostPort(AdvertisedHost(), service_->port());
     options.lease_seconds = flags_.etcd_lease_seconds;
     leadership_ = std::make_unique<store::Leadership>(
         std::move(options), store::Leadership::Callbacks{.on_elected =
@@ -181,7 +183,8 @@ class MasterProcess {
 
   /// What tells this master from others of the cluster.
   std::string AdvertisedHost() const {
-    if (flags_.rpc_address != "0.0.0.0" && flags_.rpc_address != "::") return flags_.rpc_address;
+    const std::string host = WithoutBrackets(flags_.rpc_address);
+    if (host != "0.0.0.0" && host != "::") return host;
     char name[256] = "localhost";
     (void)!gethostname(name, sizeof(name) - 1);
     return name;

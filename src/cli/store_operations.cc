@@ -106,8 +106,8 @@ absl::StatusOr<std::unique_ptr<store::StoreClient>> JoinPool(const StoreOptions&
   store::StoreClientOptions client;
   client.local_hostname = options.hostname;
   if (client.local_hostname.empty()) {
-    absl::StatusOr<std::string> address =
-        transfer::LocalAddressTowards(store::FirstServer(options.master));
+    absl::StatusOr<std::string> address = store::FindMaster(options.master, Deadline(options));
+    if (address.ok()) address = transfer::LocalAddressTowards(*address);
     if (!address.ok()) {
       return absl::Status(address.status().code(),
                           fmt::format("--master: {}", std::string(address.status().message())));

@@ -71,12 +71,11 @@ ucs_status_t UcxTransport::ListenOn(const std::string& host, int port) {
 UcxTransport::~UcxTransport() {
   // The listener ends last: to accept what it offered to another worker takes memory of its own.
   for (Lane& lane : std::views::reverse(lanes_)) {
-    lane.worker->Post([this, &lane] {
+    lane.worker->Stop([this, &lane] {
       if (&lane == &lanes_.front() && listener_ != nullptr) ucp_listener_destroy(listener_);
       lane.requester->CloseAll();
       lane.service->CloseAll();
     });
-    lane.worker->Stop();
   }
 }
 

@@ -76,10 +76,11 @@ bool UcxWorker::Post(Task task) {
   return true;
 }
 
-void UcxWorker::Stop() {
+void UcxWorker::Stop(Task last) {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
+    if (last != nullptr) tasks_.push_back(std::move(last));
   }
   if (!thread_.joinable()) {
     if (handle_ != nullptr) ucp_worker_destroy(std::exchange(handle_, nullptr));

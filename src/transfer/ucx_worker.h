@@ -27,7 +27,7 @@ class UcxWorker {
   using Completion = std::function<void(ucs_status_t status)>;
 
   static absl::StatusOr<std::unique_ptr<UcxWorker>> Create(ucp_context_h context);
-  ~UcxWorker() { Stop(); }
+  ~UcxWorker() { Stop(nullptr); }
   UcxWorker(const UcxWorker&) = delete;
   UcxWorker& operator=(const UcxWorker&) = delete;
 
@@ -36,9 +36,9 @@ class UcxWorker {
   /// Runs `task` on the worker's thread, soon. False, and it never runs, after Stop. Safe on every
   /// thread.
   bool Post(Task task);
-  /// Runs the tasks posted so far, waits a bounded time for endpoints that are closing, completes
-  /// what is left with UCS_ERR_CANCELED and joins the thread.
-  void Stop();
+  /// Runs the tasks posted so far and `last`, if there is one, waits a bounded time for endpoints
+  /// that are closing, completes what is left with UCS_ERR_CANCELED and joins the thread.
+  void Stop(Task last);
 
   ucp_worker_h handle() const { return handle_; }
 

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -33,14 +34,14 @@ class HighAvailabilityTest(unittest.TestCase):
         self.addresses = ",".join(f"127.0.0.1:{m.ports['rpc']}" for m in self.masters)
         self.nodes = [self.start_node(i) for i in range(2)]
 
-    def start_master(self, number, cluster=CLUSTER):
+    def start_master(self, number, cluster=CLUSTER, rpc_address="127.0.0.1"):
         master = harness.Role(
-            f"master{number}", ["master", "--rpc_port=0", "--rpc_address=127.0.0.1",
+            f"master{number}", ["master", "--rpc_port=0", f"--rpc_address={rpc_address}",
                                 "--metrics_port=0", "--enable_ha",
                                 f"--etcd_endpoints={self.etcd.endpoint}",
                                 f"--cluster_id={cluster}",
                                 f"--etcd_lease_seconds={LEASE_SECONDS}"],
-            self.directory, ready_flag="--ready_file").start()
+            self.directory, ready_flag="--ready_file", host=rpc_address).start()
         self.addCleanup(master.stop)
         return master
 
@@ -54,7 +55,7 @@ class HighAvailabilityTest(unittest.TestCase):
         return node
 
     def role_of(self, master):
-        connection = http.client.HTTPConnection("127.0.0.1", master.ports["metrics"], timeout=0.5)
+        connection = http.client.HTTPConnection(master.host, master.ports["metrics"], timeout=0.5)
         try:
             connection.request("GET", "/role")
             return connection.getresponse().read().decode().strip()
@@ -151,6 +152,26 @@ class HighAvailabilityTest(unittest.TestCase):
             capture_output=True, timeout=60 * harness.PATIENCE, text=True)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("'mooncake_cluster'", result.stderr)
+
+    def test_who_is_away_is_said(self):
+        for address in ("etcd://127.0.0.1:1", "etcd://localhost"):
+            result = self.store("ls", "--timeout=1", master=address)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn(address.replace("etcd://", ""), result.stderr.decode())
+            self.assertIn("etcd", result.stderr.decode())
+
+    def test_a_leader_with_an_address_of_ipv6_is_followed(self):
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError as reason:
+            self.skipTest(f"this host has no IPv6 on its loopback: {reason}")
+        for master in self.masters:
+            self.assertEqual(master.stop(), 0)
+        late = self.start_master(3, rpc_address="::1")
+        harness.wait_until(lambda: self.role_of(late) == "leader", 20, "the late master to lead")
+        listed = self.store("ls", master=self.etcd.master_address)
+        self.assertEqual((listed.returncode, listed.stdout), (0, b""), listed.stderr)
 
     def test_top_wants_to_know_where_metrics_are(self):
         result = self.store("top", "--count=1", master=self.etcd.master_address)

@@ -72,7 +72,7 @@ absl::Status Membership::Join() {
     return absl::Status(
         status.code(),
         fmt::format("master_server_address \"{}\": {}; it must be the host of mooncake_master and "
-                    "the port of its --rpc_port",
+                    "the port of its --rpc_port, or etcd://HOST:PORT of its --etcd_endpoints",
                     options_.master_address, std::string(status.message())));
   }
   if (absl::IsUnauthenticated(status)) {

@@ -4,7 +4,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/host_port.h"
 #include "base/status.h"
 #include "store/etcd/leader_lookup.h"
 
@@ -12,10 +15,19 @@ namespace tandem::store {
 namespace {
 
 absl::StatusOr<std::vector<std::string>> EndpointsOf(const std::string& address) {
-  auto endpoints = ParseEtcdEndpoints(address.substr(std::string_view(kEtcdScheme).size()));
-  if (endpoints.ok()) return endpoints;
-  return absl::InvalidArgumentError(
-      absl::StrCat("master_server_address: ", kEtcdScheme, " with ", endpoints.status().message()));
+  std::vector<std::string> endpoints;
+  const std::string servers = address.substr(std::string_view(kEtcdScheme).size());
+  for (const absl::string_view server : absl::StrSplit(servers, absl::ByAnyChar(",;"))) {
+    const std::string stripped(absl::StripAsciiWhitespace(server));
+    const absl::StatusOr<HostPort> named = ParseHostPort(stripped);
+    if (!named.ok() || named->port == 0 || stripped.find('/') != std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("master_server_address: '", address,
+                       "' is not etcd://HOST:PORT, with ;HOST:PORT for each further one"));
+    }
+    endpoints.push_back("http://" + named->ToString());
+  }
+  return endpoints;
 }
 
 std::string ClusterId() {
@@ -27,10 +39,10 @@ std::string ClusterId() {
 
 absl::Status CheckEtcdAddress(const std::string& address) { return EndpointsOf(address).status(); }
 
-std::string FirstServer(const std::string& address) {
-  std::string_view servers = address;
-  if (servers.starts_with(kEtcdScheme)) servers.remove_prefix(std::string_view(kEtcdScheme).size());
-  return std::string(servers.substr(0, servers.find_first_of(",;")));
+absl::StatusOr<std::string> FindMaster(const std::string& address, TimePoint deadline) {
+  if (!address.starts_with(kEtcdScheme)) return address.substr(0, address.find(','));
+  ASSIGN_OR_RETURN(std::vector<std::string> endpoints, EndpointsOf(address));
+  return LeaderLookup(std::move(endpoints), ClusterId()).Find(deadline);
 }
 
 absl::StatusOr<std::unique_ptr<MasterClient>> ConnectToMasters(const std::string& address,

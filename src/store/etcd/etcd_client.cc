@@ -37,20 +37,20 @@ absl::StatusOr<std::string> EtcdClient::Post(const std::string& path, const std:
   for (size_t tried = 0; tried < endpoints_.size(); ++tried) {
     const Duration left = deadline - Clock::Real().Now();
     if (left <= Duration::zero()) break;
-    const size_t place = (first + tried) % endpoints_.size();
+    size_t place = (first + tried) % endpoints_.size();
     const std::string& endpoint = endpoints_[place];
     http::ClientRequest request{.method = "POST", .url = endpoint + path, .body = body};
     request.headers = {{"Content-Type", "application/json"}};
-    request.total_timeout = std::min(left, kMostPerEndpoint);
+    request.total_timeout =
+        std::min(left / static_cast<int>(endpoints_.size() - tried), kMostPerEndpoint);
     const auto response = http_->Fetch(std::move(request));
-    if (response.ok() && response->status == 200) {
-      current_.store(place, std::memory_order_relaxed);
-      return response->body;
-    }
+    if (response.ok() && response->status == 200) return response->body;
     failure = absl::UnavailableError(
         fmt::format("etcd at {}: {}", endpoint,
                     response.ok() ? fmt::format("{} {:.200}", response->status, response->body)
                                   : std::string(response.status().message())));
+    // Other calls begin with the next, unless one of them has found that out already.
+    current_.compare_exchange_strong(place, (place + 1) % endpoints_.size());
   }
   return failure;
 }

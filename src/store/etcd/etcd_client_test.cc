@@ -69,6 +69,17 @@ TEST_F(EtcdClientTest, NamesTheEndpointThatFails) {
   EXPECT_FALSE(client_.Get("k", Clock::Real().Now()).ok());
 }
 
+TEST(EtcdClient, LeavesTimeForTheOtherEndpointsAndRemembersWhichAreSilent) {
+  SilentEtcd silent;
+  CannedEtcd etcd;
+  etcd.Answer("/v3/kv/range", R"({"kvs":[{"value":"MTA6MQ=="}],"count":"1"})");
+  EtcdClient client({silent.endpoint(), etcd.endpoint()});
+  EXPECT_EQ(*client.Get("k", Soon()), "10:1");
+  EXPECT_EQ(silent.WaitForCalls(1), 1);
+  EXPECT_EQ(*client.Get("k", Soon()), "10:1");
+  EXPECT_EQ(silent.WaitForCalls(1), 1);
+}
+
 TEST(ParseEtcdEndpoints, TakesListsWithAndWithoutAScheme) {
   EXPECT_THAT(*ParseEtcdEndpoints("a:2379,http://b:1/;c:3"),
               ElementsAre("http://a:2379", "http://b:1", "http://c:3"));

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "store/etcd/etcd_client.h"
 
 namespace tandem::store {
@@ -13,7 +14,8 @@ namespace tandem::store {
 /// leader, whose value is its "host:port", is "leader".
 std::string ClusterKey(const std::string& cluster_id, const std::string& name);
 
-/// Finds the master that leads a cluster. Safe for use by several threads.
+/// Finds the master that leads a cluster. Of many threads that look at the same time few ask etcd,
+/// as answers serve for a tenth of a second. Safe for use by several threads.
 class LeaderLookup {
  public:
   LeaderLookup(std::vector<std::string> etcd_endpoints, std::string cluster_id);
@@ -22,8 +24,13 @@ class LeaderLookup {
   absl::StatusOr<std::string> Find(TimePoint deadline);
 
  private:
+  absl::StatusOr<std::string> Ask(TimePoint deadline);
+
   const std::string cluster_id_;
   EtcdClient etcd_;
+  Mutex mutex_;
+  absl::StatusOr<std::string> answer_ ABSL_GUARDED_BY(mutex_);
+  TimePoint answered_ ABSL_GUARDED_BY(mutex_) = TimePoint::min();
 };
 
 }  // namespace tandem::store

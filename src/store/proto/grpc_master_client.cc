@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/host_port.h"
@@ -26,17 +27,18 @@ namespace {
 
 /// For how long a ping that failed waits for the connection to come back.
 constexpr Duration kDriveConnection = std::chrono::milliseconds(200);
-/// What a ping has beside the time that it waits at the master: of several masters the one that
-/// leads now has to hear of its owners soon, while they may still wait for one that stands still.
-constexpr Duration kPingPatience = std::chrono::milliseconds(500);
-/// How often a call that fails looks for a leader. Until its lease ends it may find the last one.
-constexpr size_t kLookups = 3;
+/// What a ping has, and beside the time that it waits at the master at least: of several masters
+/// the one that leads now has to hear of its owners soon, while they may still wait for one that
+/// stands still.
+constexpr Duration kPingPatience = std::chrono::milliseconds(1500);
+constexpr Duration kBesideItsWait = std::chrono::milliseconds(500);
 
 absl::StatusOr<HostPort> ParseMasterAddress(const std::string& address) {
   if (address.find('/') != std::string::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("master_server_address: '", address,
-                     "' is not HOST:PORT; of several masters all are listed, with commas"));
+                     "' is not HOST:PORT; of several masters all are listed, with commas, or it is "
+                     "etcd://HOST:PORT of the etcd by which they choose who leads"));
   }
   absl::StatusOr<HostPort> master = ParseHostPort(address);
   if (!master.ok() || master->port == 0) {
@@ -102,7 +104,7 @@ class GrpcMasterClient : public MasterClient {
     leader_ = masters_.front().get();
   }
   GrpcMasterClient(FindLeader find_leader, const Credentials& credentials)
-      : credentials_(credentials), find_leader_(std::move(find_leader)), attempts_(kLookups) {}
+      : credentials_(credentials), find_leader_(std::move(find_leader)), attempts_(2) {}
 
   absl::StatusOr<proto::MountSegmentResponse> MountSegment(
       const proto::MountSegmentRequest& request, TimePoint deadline) override {
@@ -117,8 +119,8 @@ class GrpcMasterClient : public MasterClient {
     auto response = Call(HotCall::kPing, &proto::Master::Stub::Ping, request, deadline);
     // Connections are made only while somebody waits for one; gRPC by itself looks after them every
     // five seconds.
-    if (absl::IsUnavailable(response.status())) {
-      for (OneMaster* master : Candidates()) {
+    if (absl::IsUnavailable(response.status()) && find_leader_ == nullptr) {
+      for (OneMaster* master : Masters()) {
         const TimePoint wait = Clock::Real().Now() + kDriveConnection;
         master->channel->WaitForConnected(ToGprTime(std::min(deadline, wait)));
       }
@@ -261,16 +263,11 @@ class GrpcMasterClient : public MasterClient {
     return masters_.back().get();
   }
 
-  /// Who may lead.
-  std::vector<OneMaster*> Candidates() {
-    std::vector<OneMaster*> candidates;
-    if (find_leader_ != nullptr) {
-      if (OneMaster* found = leader_.load(std::memory_order_relaxed)) candidates.push_back(found);
-      return candidates;
-    }
+  std::vector<OneMaster*> Masters() {
+    std::vector<OneMaster*> masters;
     MutexLock lock(mutex_);
-    for (const auto& master : masters_) candidates.push_back(master.get());
-    return candidates;
+    for (const auto& master : masters_) masters.push_back(master.get());
+    return masters;
   }
 
   /// How long one of several masters is waited for; for a share of the call's time at most.
@@ -279,24 +276,39 @@ class GrpcMasterClient : public MasterClient {
     return Duration::max();
   }
   static Duration Patience(const proto::PingRequest& request) {
-    return std::chrono::milliseconds(request.wait_milliseconds()) + kPingPatience;
+    return std::max<Duration>(
+        kPingPatience, std::chrono::milliseconds(request.wait_milliseconds()) + kBesideItsWait);
   }
 
-  /// The master to ask after `last`, which may be the same.
+  /// The master to ask after `last`, which may be the same where it is looked for.
   absl::StatusOr<OneMaster*> Next(const OneMaster* last, TimePoint deadline) {
-    std::optional<HostPort> leader;
-    if (find_leader_ != nullptr) {
-      ASSIGN_OR_RETURN(const std::string address, find_leader_(deadline));
-      absl::StatusOr<HostPort> named = ParseMasterAddress(address);
-      if (!named.ok()) return absl::UnavailableError(named.status().message());
-      leader = *std::move(named);
+    if (find_leader_ != nullptr) return Find(deadline);
+    MutexLock lock(mutex_);
+    const auto found = std::find_if(masters_.begin(), masters_.end(),
+                                    [&](const auto& master) { return master.get() == last; });
+    return std::next(found) == masters_.end() ? masters_.front().get() : std::next(found)->get();
+  }
+
+  absl::StatusOr<OneMaster*> Find(TimePoint deadline) {
+    ASSIGN_OR_RETURN(const std::string address, find_leader_(deadline));
+    const absl::StatusOr<HostPort> named = ParseMasterAddress(address);
+    if (!named.ok()) {
+      return absl::UnavailableError(
+          absl::StrCat("the leader that was found, '", address, "', is not HOST:PORT"));
     }
+    OneMaster* const leader = Known(*named);
+    // One that failed before is connected to only while somebody waits for that.
+    leader->channel->WaitForConnected(
+        ToGprTime(std::min(deadline, Clock::Real().Now() + kDriveConnection)));
+    return leader;
+  }
+
+  OneMaster* Known(const HostPort& address) {
     MutexLock lock(mutex_);
     const auto found = std::find_if(masters_.begin(), masters_.end(), [&](const auto& master) {
-      return leader.has_value() ? master->address == leader->ToString() : master.get() == last;
+      return master->address == address.ToString();
     });
-    if (leader.has_value()) return found == masters_.end() ? Add(*leader) : found->get();
-    return std::next(found) == masters_.end() ? masters_.front().get() : std::next(found)->get();
+    return found == masters_.end() ? Add(address) : found->get();
   }
 
   /// Asks the leader, wherever it is.
@@ -307,7 +319,7 @@ class GrpcMasterClient : public MasterClient {
                                                                            Response*),
                                const Request& request, TimePoint deadline) {
     absl::StatusOr<Response> response;
-    OneMaster* master = leader_.load(std::memory_order_relaxed);
+    OneMaster* master = leader_.load(std::memory_order_acquire);
     for (size_t tried = 0; tried < attempts_; ++tried) {
       // One that stands still gets no more than its share of the time.
       const TimePoint now = Clock::Real().Now();
@@ -315,18 +327,26 @@ class GrpcMasterClient : public MasterClient {
       if (attempts_ > 1) share = std::min(share, Patience(request));
       if (tried > 0 || master == nullptr) {
         const absl::StatusOr<OneMaster*> next = Next(master, now + share);
-        if (!next.ok()) return master == nullptr ? next.status() : response;
+        if (!next.ok()) return master == nullptr ? next.status() : Both(response, next.status());
+        // It may have done already what it was asked for.
+        if (*next == master) return response;
         master = *next;
       }
       response = AskOne(*master, hot, method, request, now + share);
-      if (response.ok() || find_leader_ != nullptr) {
-        leader_.store(master, std::memory_order_relaxed);
-      }
+      if (response.ok()) leader_.store(master, std::memory_order_release);
       if (!absl::IsUnavailable(response.status()) && !absl::IsDeadlineExceeded(response.status())) {
         break;
       }
+      // The next call looks for another one before it waits for this one again.
+      if (find_leader_ != nullptr) leader_.store(nullptr, std::memory_order_release);
     }
     return response;
+  }
+
+  template <typename Response>
+  static absl::Status Both(const absl::StatusOr<Response>& failed, const absl::Status& lookup) {
+    return absl::Status(failed.status().code(),
+                        absl::StrCat(failed.status().message(), "; ", lookup.message()));
   }
 
   /// Over a socket of its own if the call may go there and there is one, else over gRPC.
@@ -384,7 +404,7 @@ class GrpcMasterClient : public MasterClient {
   const size_t attempts_;         // of a call
   Mutex mutex_;
   std::vector<std::unique_ptr<OneMaster>> masters_ ABSL_GUARDED_BY(mutex_);
-  std::atomic<OneMaster*> leader_ = nullptr;  // as of the last answer, or lookup
+  std::atomic<OneMaster*> leader_ = nullptr;  // as of the last answer
 };
 
 }  // namespace
@@ -393,7 +413,8 @@ absl::StatusOr<std::unique_ptr<MasterClient>> MasterClient::Connect(const std::s
                                                                     const Security& security) {
   std::vector<HostPort> masters;
   for (const absl::string_view one : absl::StrSplit(address, ',')) {
-    ASSIGN_OR_RETURN(masters.emplace_back(), ParseMasterAddress(std::string(one)));
+    ASSIGN_OR_RETURN(masters.emplace_back(),
+                     ParseMasterAddress(std::string(absl::StripAsciiWhitespace(one))));
   }
   ASSIGN_OR_RETURN(const Credentials credentials, MakeCredentials(security));
   return std::make_unique<GrpcMasterClient>(masters, credentials);

@@ -4,6 +4,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
+#include <latch>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -44,10 +47,20 @@ class EchoMaster final : public proto::Master::Service {
     response->set_epoch(request->client_id());
     return grpc::Status::OK;
   }
+  /// Answers late, whatever is left of the call's time.
+  grpc::Status Remove(grpc::ServerContext* context, const proto::RemoveRequest*,
+                      proto::RemoveResponse*) override {
+    ++removals_;
+    const TimePoint give_up = In(seconds(20));
+    while (!context->IsCancelled() && Clock::Real().Now() < give_up) std::this_thread::yield();
+    return grpc::Status::OK;
+  }
   int port() const { return port_; }
+  int removals() const { return removals_; }
 
  private:
   int port_ = 0;
+  std::atomic<int> removals_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -263,6 +276,39 @@ TEST(GrpcMasterClient, FollowsTheLeaderThatItFinds) {
   const auto response = Ping(**client, "b");
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->epoch(), "b");
+}
+
+TEST(GrpcMasterClient, ManyThreadsFollowTheLeader) {
+  auto first = std::make_unique<EchoMaster>(0);
+  EchoMaster second(0);
+  std::atomic<int> port = first->port();
+  const auto client = MasterClient::Follow([&](TimePoint) { return Address(port); });
+  ASSERT_TRUE(client.ok()) << client.status();
+  std::latch all_called(4), led(1);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      EXPECT_TRUE(Ping(**client, "a").ok());
+      all_called.count_down();
+      led.wait();
+      EXPECT_TRUE(Ping(**client, "b").ok());
+    });
+  }
+  all_called.wait();
+  port = second.port();
+  first.reset();
+  led.count_down();
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(GrpcMasterClient, AsksNoMasterTwiceInACall) {
+  EchoMaster master(0);
+  const auto client = MasterClient::Follow([&](TimePoint) { return Address(master.port()); });
+  ASSERT_TRUE(client.ok()) << client.status();
+  ASSERT_TRUE(Ping(**client, "a").ok());
+  const absl::Status status = (*client)->Remove({}, In(seconds(1))).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+  EXPECT_EQ(master.removals(), 1);
 }
 
 TEST(GrpcMasterClient, LooksForTheLeaderWhenTheLastOneIsSilent) {
