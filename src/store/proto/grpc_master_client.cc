@@ -320,25 +320,31 @@ class GrpcMasterClient : public MasterClient {
                                const Request& request, TimePoint deadline) {
     absl::StatusOr<Response> response;
     OneMaster* master = leader_.load(std::memory_order_acquire);
+    const bool doubted = master == nullptr || doubted_.load(std::memory_order_relaxed);
     for (size_t tried = 0; tried < attempts_; ++tried) {
       // One that stands still gets no more than its share of the time.
       const TimePoint now = Clock::Real().Now();
       Duration share = (deadline - now) / static_cast<int>(attempts_ - tried);
       if (attempts_ > 1) share = std::min(share, Patience(request));
-      if (tried > 0 || master == nullptr) {
+      if (tried > 0 || doubted) {
         const absl::StatusOr<OneMaster*> next = Next(master, now + share);
-        if (!next.ok()) return master == nullptr ? next.status() : Both(response, next.status());
+        if (!next.ok() && master == nullptr) return next.status();
+        if (!next.ok() && tried > 0) return Both(response, next.status());
         // It may have done already what it was asked for.
-        if (*next == master) return response;
-        master = *next;
+        if (tried > 0 && *next == master) return response;
+        // If nobody tells who leads, the last one may still.
+        master = next.value_or(master);
       }
       response = AskOne(*master, hot, method, request, now + share);
-      if (response.ok()) leader_.store(master, std::memory_order_release);
+      if (response.ok()) {
+        leader_.store(master, std::memory_order_release);
+        doubted_.store(false, std::memory_order_relaxed);
+      }
       if (!absl::IsUnavailable(response.status()) && !absl::IsDeadlineExceeded(response.status())) {
         break;
       }
       // The next call looks for another one before it waits for this one again.
-      if (find_leader_ != nullptr) leader_.store(nullptr, std::memory_order_release);
+      if (find_leader_ != nullptr) doubted_.store(true, std::memory_order_relaxed);
     }
     return response;
   }
@@ -405,6 +411,7 @@ class GrpcMasterClient : public MasterClient {
   Mutex mutex_;
   std::vector<std::unique_ptr<OneMaster>> masters_ ABSL_GUARDED_BY(mutex_);
   std::atomic<OneMaster*> leader_ = nullptr;  // as of the last answer
+  std::atomic<bool> doubted_ = false;         // whether it failed since
 };
 
 }  // namespace

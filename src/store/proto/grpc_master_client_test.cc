@@ -311,6 +311,22 @@ TEST(GrpcMasterClient, AsksNoMasterTwiceInACall) {
   EXPECT_EQ(master.removals(), 1);
 }
 
+TEST(GrpcMasterClient, AsksTheLastLeaderWhileNobodyTellsWhoLeads) {
+  EchoMaster master(0);
+  std::atomic<bool> told = true;
+  const auto client = MasterClient::Follow([&](TimePoint) -> absl::StatusOr<std::string> {
+    if (told) return Address(master.port());
+    return absl::UnavailableError("away");
+  });
+  ASSERT_TRUE(client.ok()) << client.status();
+  ASSERT_TRUE(Ping(**client, "a").ok());
+  told = false;
+  const absl::Status late = (*client)->Remove({}, In(milliseconds(300))).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(late)) << late;
+  EXPECT_THAT(std::string(late.message()), testing::HasSubstr("away"));
+  EXPECT_TRUE(Ping(**client, "b").ok());
+}
+
 TEST(GrpcMasterClient, LooksForTheLeaderWhenTheLastOneIsSilent) {
   SilentPort silent;
   silent.Listen();
