@@ -4,6 +4,7 @@
 
 #include "transfer/message.h"
 #include "transfer/put_message.h"
+#include "transfer/shared_memory_messages.h"
 #include "transfer/stream_frame.h"
 #include "transfer/write_packet.h"
 
@@ -44,6 +45,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Check(again.Add({&put.object, put.object.extent, {put.bytes, nullptr}, put.grant}));
     }
     Check(again.size() == bytes.size());
+  }
+  if (const auto pins = UnpackPinRequest(bytes); pins.ok()) {
+    Check(pins->count > 0 && pins->count <= kMaxPinsPerPacket && pins->packet_size() == size);
   }
   (void)UnpackHello(bytes);
   (void)UnpackReplyFrame(bytes);

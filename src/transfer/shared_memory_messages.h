@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "absl/status/statusor.h"
 #include "transfer/extent.h"
 
 namespace tandem::transfer {
@@ -36,6 +39,10 @@ struct PinRequest {
 
   size_t packet_size() const { return offsetof(PinRequest, items) + count * sizeof(Item); }
 };
+
+/// Takes a packet of kPin or kUnpin apart. InvalidArgument for what is none, or has not as many
+/// items as it says.
+absl::StatusOr<PinRequest> UnpackPinRequest(std::span<const std::byte> packet);
 
 /// From the owner, to a pin request: which of its items are pinned, in their order.
 struct PinReply {

@@ -94,18 +94,16 @@ bool SharedMemoryServer::Serve(Connection& connection, std::span<std::byte> room
   const auto length = ReceivePacket(connection.socket, room, TimePoint::min(), &memory);
   if (!length.ok()) return absl::IsDeadlineExceeded(length.status());
   const std::span<const std::byte> packet = room.first(*length);
-  PinRequest request;
-  if (packet.size() < sizeof(request.kind)) return false;
-  std::memcpy(&request, packet.data(), std::min(packet.size(), sizeof(request)));
-  if (request.kind == PinRequest::kStage) return Stage(connection, memory);
-  if (request.kind == PinRequest::kWrite) return Write(connection, packet);
-  if (packet.size() < offsetof(PinRequest, items) || request.count > kMaxPinsPerPacket ||
-      packet.size() != request.packet_size()) {
-    return false;
-  }
-  if (request.kind == PinRequest::kPin) return Pin(connection, request);
-  for (uint32_t i = 0; i < request.count; ++i) connection.pins.erase(request.items[i].id);
-  return request.kind == PinRequest::kUnpin;
+  uint32_t kind = 0;
+  if (packet.size() < sizeof(kind)) return false;
+  std::memcpy(&kind, packet.data(), sizeof(kind));
+  if (kind == PinRequest::kStage) return Stage(connection, memory);
+  if (kind == PinRequest::kWrite) return Write(connection, packet);
+  const auto request = UnpackPinRequest(packet);
+  if (!request.ok()) return false;
+  if (kind == PinRequest::kPin) return Pin(connection, *request);
+  for (uint32_t i = 0; i < request->count; ++i) connection.pins.erase(request->items[i].id);
+  return true;
 }
 
 bool SharedMemoryServer::Stage(Connection& connection, const ScopedFd& memory) {
@@ -122,7 +120,6 @@ bool SharedMemoryServer::Write(Connection& connection, std::span<const std::byte
 }
 
 bool SharedMemoryServer::Pin(Connection& connection, const PinRequest& request) {
-  if (request.count == 0) return false;
   PinReply reply{.first_id = request.items[0].id, .count = request.count};
   for (uint32_t i = 0; i < request.count; ++i) {
     if (connection.pins.size() == kMaxPinsPerConnection) {

@@ -45,6 +45,7 @@ class Analysis:
         self._operations = collections.defaultdict(list)
         self.violations = [f"{note['by']}: {note['violation']} ({note['keys'][0]})"
                            for note in notes]
+        self.saw_wrong_bytes = bool(notes)
 
     def run(self):
         for call in self._calls:
@@ -107,6 +108,7 @@ class Analysis:
             return None
         if result == WRONG and kind in ("get", "get into"):
             self.violations.append(f"{by}: {kind} of {key} returned bytes that no put wrote")
+            self.saw_wrong_bytes = True
             return None
         code = result["code"] if isinstance(result, dict) else None
         if kind in ("get", "get into") and isinstance(result, int):

@@ -54,15 +54,20 @@ class HighAvailabilityTest(unittest.TestCase):
         self.addCleanup(node.stop)
         return node
 
-    def role_of(self, master):
+    def ask(self, master, page):
+        """Status and text of a page of the port for metrics; 0 if there is no answer."""
         connection = http.client.HTTPConnection(master.host, master.ports["metrics"], timeout=0.5)
         try:
-            connection.request("GET", "/role")
-            return connection.getresponse().read().decode().strip()
+            connection.request("GET", page)
+            response = connection.getresponse()
+            return response.status, response.read().decode().strip()
         except OSError:
-            return "gone"
+            return 0, "gone"
         finally:
             connection.close()
+
+    def role_of(self, master):
+        return self.ask(master, "/role")[1]
 
     def leaders(self):
         return [master for master in self.masters if self.role_of(master) == "leader"]
@@ -139,10 +144,12 @@ class HighAvailabilityTest(unittest.TestCase):
         earlier, late = self.masters, self.start_master(3)
         for each in earlier:
             each.kill()
-        harness.wait_until(lambda: self.role_of(late) == "leader", 20, "the late master to lead")
+        start = time.monotonic()
         harness.wait_until(
             lambda: set(values) <= set(self.store("ls", master=master).stdout.decode().split()), 20,
             "the objects at a master that nobody had named")
+        self.assertLess(time.monotonic() - start, FAILOVER_SECONDS * harness.PATIENCE)
+        self.assertEqual(self.role_of(late), "leader")
         for key, value in values.items():
             self.assertEqual(self.store("get", key, master=master).stdout, value)
 
@@ -182,9 +189,14 @@ class HighAvailabilityTest(unittest.TestCase):
         self.put("before", b"value")
         old = self.leaders()[0]
         old.signal(signal.SIGSTOP)
+        start = time.monotonic()
         try:
+            others = [master for master in self.masters if master is not old]
+            harness.wait_until(lambda: any(self.ask(master, "/query_key?key=before")[0] == 200
+                                           for master in others), 20, "the object at a new leader")
+            self.assertLess(time.monotonic() - start, FAILOVER_SECONDS * harness.PATIENCE)
             harness.wait_until(lambda: self.store("get", "before").stdout == b"value", 30,
-                               "the object at a new leader")
+                               "clients to follow")
             self.put("after", b"value")
         finally:
             old.signal(signal.SIGCONT)

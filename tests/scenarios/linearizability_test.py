@@ -4,7 +4,7 @@
 import tempfile
 import unittest
 
-from linearizability.run import main
+from linearizability.run import NOTHING_RAN, main
 
 # Each with its faults early.
 SEEDS = {"one host": 186,         # the master dies twice, and a client
@@ -16,8 +16,10 @@ WITH_TLS = 1367                   # an owner dies, a client stands still, connec
 class LinearizabilityTest(unittest.TestCase):
     def check(self, *flags):
         keep = tempfile.mkdtemp(prefix="tandem-test-")
-        self.assertEqual(main(["--seeds=1", f"--keep={keep}", *flags]), 0,
-                         f"its history is kept in {keep}")
+        status = main(["--seeds=1", f"--keep={keep}", *flags])
+        if status == NOTHING_RAN:
+            self.skipTest(f"no run with {' '.join(flags)} is possible here")
+        self.assertEqual(status, 0, f"its history is kept in {keep}")
 
     def test_each_setting(self):
         for setting, seed in SEEDS.items():

@@ -1,6 +1,6 @@
 """A program written against Mooncake's documented Python API alone, on this store.
 
-By hand it runs on Mooncake's own: see tests/clients/mooncake_client.py.
+By hand it runs on Mooncake's own: docs/transcripts/mooncake_client.txt.
 """
 
 import os

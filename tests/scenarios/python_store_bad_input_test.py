@@ -51,7 +51,9 @@ class PythonStoreBadInputTest(PythonStoreCase):
                 ({"protocol": "rdma", "rdma_devices": "no_device"}, INVALID, "no_device"),
                 ({"master_server_addr": "nonsense"}, INVALID, "nonsense"),
                 ({"master_server_addr": "127.0.0.1:99999"}, INVALID, "99999"),
-                ({"master_server_addr": "etcd://127.0.0.1:1"}, INVALID, "with commas"),
+                ({"master_server_addr": "http://127.0.0.1:1"}, INVALID, "with commas"),
+                ({"master_server_addr": "etcd://127.0.0.1"}, INVALID, "etcd://HOST:PORT"),
+                ({"master_server_addr": "etcd://127.0.0.1:1"}, RPC_FAILED, "etcd at http"),
                 ({"master_server_addr": "127.0.0.1:1"}, RPC_FAILED, "127.0.0.1:1")):
             with self.subTest(**changes):
                 self.refuse(code, words, lambda: self.setup_with(**changes))
