@@ -183,7 +183,7 @@ class MasterProcess {
 
   /// What tells this master from others of the cluster.
   std::string AdvertisedHost() const {
-    const std::string host = WithoutBrackets(flags_.rpc_address);
+    std::string host = WithoutBrackets(flags_.rpc_address);
     if (host != "0.0.0.0" && host != "::") return host;
     char name[256] = "localhost";
     (void)!gethostname(name, sizeof(name) - 1);

@@ -46,7 +46,7 @@ absl::Status ServeSegment(const StoreFlags& flags) {
     ASSIGN_OR_RETURN(endpoint, ServeMetrics(*flags.metrics_port, options.security, metrics));
     ports["metrics"] = endpoint->port();
   }
-  if (const absl::Status told = WriteReadyFile(flags.ready_file, ports); !told.ok()) return told;
+  RETURN_IF_ERROR(WriteReadyFile(flags.ready_file, ports));
   termination.Wait();
   return absl::OkStatus();
 }
