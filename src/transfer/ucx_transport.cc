@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "base/host_port.h"
 #include "base/status.h"
@@ -70,8 +69,8 @@ ucs_status_t UcxTransport::ListenOn(const std::string& host, int port) {
 
 UcxTransport::~UcxTransport() {
   // The listener ends last: to accept what it offered to another worker takes memory of its own.
-  for (Lane& lane : std::views::reverse(lanes_)) {
-    lane.worker->Stop([this, &lane] {
+  for (auto lane = lanes_.rbegin(); lane != lanes_.rend(); ++lane) {
+    lane->worker->Stop([this, &lane = *lane] {
       if (&lane == &lanes_.front() && listener_ != nullptr) ucp_listener_destroy(listener_);
       lane.requester->CloseAll();
       lane.service->CloseAll();

@@ -2,6 +2,7 @@
 endpoints and the metrics' names."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import pathlib
@@ -209,6 +210,29 @@ class MasterContractTest(unittest.TestCase):
         self.assertTrue(listening("127.0.0.3", "metadata"))
         self.assertFalse(listening("127.0.0.1", "rpc"))
         self.assertFalse(listening("127.0.0.1", "metadata"))
+
+    def test_as_many_threads_as_are_wanted_wait_for_calls(self):
+        for wanted in (1, 8):
+            master = self.start_master(f"--rpc_thread_num={wanted}", name=f"master{wanted}")
+            tasks = pathlib.Path(f"/proc/{master.process.pid}/task")
+
+            def waiting():
+                names = []
+                for task in tasks.iterdir():
+                    with contextlib.suppress(OSError):  # one that has just ended
+                        names.append((task / "comm").read_text().strip())
+                return names.count("grpcpp_sync_ser")
+
+            def call_at_once():
+                with concurrent.futures.ThreadPoolExecutor(12) as callers:
+                    codes = list(callers.map(lambda _: self.store("ls").returncode, range(24)))
+                self.assertEqual(set(codes), {0})
+                return True
+
+            # They come as calls do, and all but those that are wanted end again.
+            harness.wait_until(lambda: call_at_once() and waiting() >= wanted, 60,
+                               f"{wanted} threads")
+            harness.wait_until(lambda: waiting() == wanted, 20, f"no more than {wanted} threads")
 
     def test_flags_from_a_file_and_those_without_a_meaning(self):
         config = self.directory / "master.yaml"
