@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <system_error>
 
 #include "absl/status/statusor.h"
 #include "base/status.h"
@@ -21,13 +22,15 @@ absl::StatusOr<std::string> ReadText(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              std::fclose);
   if (file == nullptr) {
-    return absl::InvalidArgumentError(fmt::format("cannot be read: {}", std::strerror(errno)));
+    return absl::InvalidArgumentError(
+        fmt::format("cannot be read: {}", std::generic_category().message(errno)));
   }
   std::string text(kMostBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   // A directory opens, and fails only here.
   if (std::ferror(file.get()) != 0) {
-    return absl::InvalidArgumentError(fmt::format("cannot be read: {}", std::strerror(errno)));
+    return absl::InvalidArgumentError(
+        fmt::format("cannot be read: {}", std::generic_category().message(errno)));
   }
   if (text.size() > kMostBytes) {
     return absl::InvalidArgumentError("larger than 1 MiB, which no file of flags is");

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -33,10 +34,10 @@ absl::Status CheckPortIsFree(const std::string& host, int port, const std::strin
         absl::StrCat("--host ", host, ": not an address of this host; it takes one of ",
                      absl::StrJoin(OwnAddresses(), ", "), ", or 0.0.0.0 for all of them"));
   }
-  return absl::AlreadyExistsError(
-      absl::StrCat("port ", port, " (", purpose, ") cannot be listened on: ", strerror(errno),
-                   ". Choose another with ", flag,
-                   " PORT, or move all six with --port-base PORT (0 lets the system choose)"));
+  return absl::AlreadyExistsError(absl::StrCat(
+      "port ", port, " (", purpose,
+      ") cannot be listened on: ", std::generic_category().message(errno), ". Choose another with ",
+      flag, " PORT, or move all six with --port-base PORT (0 lets the system choose)"));
 }
 
 }  // namespace tandem::supervisor

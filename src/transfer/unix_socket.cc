@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "base/awake_wait.h"
 #include "base/socket_wait.h"
@@ -67,7 +68,8 @@ absl::StatusOr<ScopedFd> ConnectToUnixSocket(const std::string& name, TimePoint 
     if (rc == 0) return socket;
     error = errno;
   }
-  const std::string message = fmt::format("cannot connect to {}: {}", name, strerror(error));
+  const std::string message =
+      fmt::format("cannot connect to {}: {}", name, std::generic_category().message(error));
   if (error == ECONNREFUSED) return absl::NotFoundError(message);
   if (error == EAGAIN || error == EINTR) return absl::DeadlineExceededError(message);
   return absl::UnavailableError(message);
@@ -100,7 +102,7 @@ absl::Status SendPacket(const ScopedFd& socket, std::span<const std::byte> packe
     return absl::ResourceExhaustedError("the socket of a segment's owner is full");
   }
   return absl::UnavailableError(
-      fmt::format("the connection to a segment broke: {}", strerror(errno)));
+      fmt::format("the connection to a segment broke: {}", std::generic_category().message(errno)));
 }
 
 absl::Status SendPacketBy(TimePoint deadline, const ScopedFd& socket,
@@ -141,8 +143,9 @@ absl::StatusOr<size_t> ReceivePacket(const ScopedFd& socket, std::span<std::byte
     }
   } while (length < 0 && (errno == EAGAIN || errno == EINTR));
   if (length <= 0) {
-    return absl::UnavailableError(fmt::format("the connection to a segment broke: {}",
-                                              length == 0 ? "closed" : strerror(errno)));
+    return absl::UnavailableError(
+        fmt::format("the connection to a segment broke: {}",
+                    length == 0 ? "closed" : std::generic_category().message(errno)));
   }
   const cmsghdr* header = fd == nullptr ? nullptr : CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {

@@ -113,7 +113,7 @@ absl::StatusOr<std::vector<std::string>> ParseEtcdEndpoints(const std::string& t
       absl::StrSplit(text, absl::ByAnyChar(",;"), absl::SkipEmpty());
   for (const std::string& part : parts) {
     std::string endpoint(absl::StripSuffix(part, "/"));
-    if (!absl::StrContains(endpoint, "://")) endpoint = "http://" + endpoint;
+    if (!absl::StrContains(endpoint, "://")) endpoint.insert(0, "http://");
     absl::Status status = http::ParseUrl(endpoint).status();
     if (absl::StartsWith(endpoint, "https://")) {
       status = absl::InvalidArgumentError("etcd is not spoken to over TLS");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <system_error>
 
 #include "base/host_port.h"
 #include "base/scoped_fd.h"
@@ -229,7 +230,7 @@ std::string WhyNotListening(const std::string& address, int port) {
   const int on = 1;
   setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const bool free = bind(probe.get(), found->ai_addr, found->ai_addrlen) == 0;
-  const std::string why = free ? "it could not be listened on" : std::strerror(errno);
+  std::string why = free ? "it could not be listened on" : std::generic_category().message(errno);
   freeaddrinfo(found);
   return why;
 }

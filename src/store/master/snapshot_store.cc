@@ -14,6 +14,7 @@
 #include <iterator>
 #include <memory>
 #include <span>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -38,7 +39,8 @@ struct Record {
 };
 
 absl::Status Failed(const std::string& what, const std::string& path) {
-  return absl::UnavailableError(fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
+  return absl::UnavailableError(
+      fmt::format("cannot {} {}: {}", what, path, std::generic_category().message(errno)));
 }
 
 absl::StatusOr<std::string> ReadAll(const std::string& path) {

@@ -397,7 +397,7 @@ class GrpcMasterClient : public MasterClient {
                       TimePoint deadline) const {
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
         !master.answered.load(std::memory_order_relaxed)) {
-      const std::string failure =
+      std::string failure =
           FindTlsFailure(master.address, credentials_.tls,
                          std::min(deadline, Clock::Real().Now() + std::chrono::seconds(1)));
       if (!failure.empty()) return failure;
